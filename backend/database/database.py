@@ -1,0 +1,60 @@
+"""The two doors to the data: one for reading, one for writing, on either database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from backend.config import Settings
+from backend.database import postgresql, sqlite
+from backend.errors import ConfigurationError
+
+Dialect = Literal["sqlite", "postgresql"]
+
+
+def database_url(settings: Settings) -> URL:
+    """The parsed address; raises ConfigurationError where it is none."""
+    try:
+        url = make_url(settings.database_url.replace("postgres://", "postgresql://", 1))
+    except ArgumentError:
+        raise ConfigurationError("CONVERSA_DATABASE_URL: is not a database address") from None
+    return url.set(drivername=url.get_backend_name())
+
+
+class Database:
+    """Engines for one database. Connections are opened when first needed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.url = database_url(settings)
+        self.settings = settings
+        self.dialect: Dialect = "sqlite" if self.url.drivername == "sqlite" else "postgresql"
+        engines = sqlite if self.dialect == "sqlite" else postgresql
+        self._writer: AsyncEngine = engines.writer_engine(self.url, settings)
+        self._reader: AsyncEngine = engines.reader_engine(self.url, settings)
+
+    @property
+    def location(self) -> str:
+        """Where the data lies, without a password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection that cannot write; each statement sees what is committed when it starts."""
+        async with self._reader.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed when the block ends, rolled back when it raises."""
+        async with self._writer.begin() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._reader.dispose()
+        await self._writer.dispose()

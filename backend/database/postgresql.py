@@ -1,0 +1,46 @@
+"""PostgreSQL engines: a pool that writes, and a pool that can only read."""
+
+from __future__ import annotations
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from backend.config import Settings
+
+
+def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """An engine for transactions; rows to be changed are locked first, so READ COMMITTED does."""
+    return _engine(url, settings, connections=settings.write_connections, options={})
+
+
+def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """An engine that cannot write; without transactions, so that a read is one round trip."""
+    engine = _engine(
+        url,
+        settings,
+        connections=settings.read_connections,
+        options={"default_transaction_read_only": "on"},
+    )
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def migration_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """An engine for migrations."""
+    return _engine(url, settings, connections=1, options={})
+
+
+def _engine(
+    url: URL, settings: Settings, *, connections: int, options: dict[str, str]
+) -> AsyncEngine:
+    return create_async_engine(
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=settings.pool_timeout,
+        query_cache_size=1000,
+        connect_args={
+            # Compiling a plan costs more than any statement here takes.
+            "server_settings": {"jit": "off", "application_name": "conversa", **options},
+            "prepared_statement_cache_size": 500,
+        },
+    )

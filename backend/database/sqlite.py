@@ -1,0 +1,94 @@
+"""SQLite engines: one connection that writes, a pool that can only read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from backend.config import Settings
+from backend.errors import ConfigurationError
+
+PRAGMAS = {
+    # Readers never wait for the writer, nor it for them.
+    "journal_mode": "WAL",
+    # Another process on the same file (a second worker, the command line) may hold the lock.
+    "busy_timeout": "10000",
+    "foreign_keys": "ON",
+    # Deleted text is overwritten with zeros, so that nothing of it stays in the file.
+    "secure_delete": "ON",
+    # 8 MiB of pages a connection: the index pages of a busy inbox stay in memory.
+    "cache_size": "-8192",
+    "temp_store": "MEMORY",
+}
+
+
+def sqlite_path(url: URL) -> Path:
+    """The file of a SQLite address; makes its folder, or raises ConfigurationError."""
+    path = Path(url.database or "").expanduser()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"cannot make the folder {path.parent}: {error.strerror}"
+        raise ConfigurationError(f"CONVERSA_DATABASE_URL: {reason}") from None
+    if path.is_dir():
+        raise ConfigurationError(f"CONVERSA_DATABASE_URL: {path} is a folder, not a file")
+    return path
+
+
+def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """An engine of one connection whose transactions take the write lock as they begin.
+
+    A transaction that reads first and asks for the lock later fails when another came between; one
+    connection makes writers queue in this process instead of polling for the lock.
+    """
+    engine = _engine(url, settings, connections=1)
+    _on_connect(engine, {**PRAGMAS, "synchronous": settings.synchronous.upper()})
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin_immediate(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """An engine of connections that cannot write; each statement is its own snapshot."""
+    engine = _engine(url, settings, connections=settings.read_connections)
+    _on_connect(engine, {**PRAGMAS, "query_only": "ON"})
+    return engine
+
+
+def migration_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """An engine without foreign keys: rebuilding a table drops it, and would cascade."""
+    engine = _engine(url, settings, connections=1)
+    _on_connect(engine, {**PRAGMAS, "foreign_keys": "OFF", "synchronous": "FULL"})
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin_immediate(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _engine(url: URL, settings: Settings, *, connections: int) -> AsyncEngine:
+    return create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(sqlite_path(url))),
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=settings.pool_timeout,
+        query_cache_size=1000,
+    )
+
+
+def _on_connect(engine: AsyncEngine, pragmas: dict[str, str]) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # The driver's own transaction control begins late and commits early; ours is explicit.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for name, value in pragmas.items():
+            cursor.execute(f"PRAGMA {name}={value}")
+        cursor.close()

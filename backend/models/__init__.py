@@ -1,0 +1,16 @@
+"""Tables, constraints and indexes; nothing else. Importing this declares them all."""
+
+from backend.models.conversations import Conversation, ConversationTag, ConversationTombstone
+from backend.models.messages import Message, MessageFeedback, MessageTombstone, MessageVersion
+from backend.models.owners import Owner
+
+__all__ = [
+    "Conversation",
+    "ConversationTag",
+    "ConversationTombstone",
+    "Message",
+    "MessageFeedback",
+    "MessageTombstone",
+    "MessageVersion",
+    "Owner",
+]

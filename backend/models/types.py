@@ -1,0 +1,41 @@
+"""Column types that mean the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, String, Text, TypeDecorator
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
+
+Id = String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
+"""A UUID, read and written as text: the native type where there is one."""
+
+SortKey = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text that sorts by code point on both databases, whatever the server's locale."""
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """A moment in UTC to the microsecond.
+
+    On SQLite it is ISO-8601 text of fixed width, which sorts as time does and can be read by eye.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        return value  # type: ignore[no-any-return]

@@ -1,0 +1,239 @@
+"""Conversations in SQL. Every statement names the owner."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import or_ as either
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import NotFound
+from backend.models import Conversation, ConversationTag, ConversationTombstone
+from backend.repositories.pages import Key, Page, Window, cut
+from backend.repositories.records import ConversationRecord
+
+COLUMNS = tuple(getattr(Conversation, name) for name in ConversationRecord._fields)
+_OWNED = Conversation.owner_id == bindparam("owner")
+_BY_ID = select(*COLUMNS).where(_OWNED, Conversation.id == bindparam("id"))
+_BY_ID_LOCKED = _BY_ID.with_for_update()
+_BY_IDS = select(*COLUMNS).where(_OWNED, Conversation.id.in_(bindparam("ids", expanding=True)))
+_TAGS = (
+    select(ConversationTag.conversation_id, ConversationTag.tag)
+    .where(
+        ConversationTag.owner_id == bindparam("owner"),
+        ConversationTag.conversation_id.in_(bindparam("ids", expanding=True)),
+    )
+    .order_by(ConversationTag.conversation_id, ConversationTag.ordinal)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFilter:
+    """Which conversations; None asks nothing. ``title_contains`` is a title key, not a title."""
+
+    archived: bool | None = None
+    pinned: bool | None = None
+    tags: tuple[str, ...] = ()
+    title_contains: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    active_after: datetime | None = None
+    active_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationOrder:
+    """An order of the list: by a column, ties broken by id. ``letter`` marks its cursors."""
+
+    letter: str
+    column: str
+    descending: bool
+
+    def key(self, row: ConversationRecord) -> Key:
+        """Where a row stands in this order."""
+        return (getattr(row, self.column), row.id)
+
+
+class ConversationRepository:
+    """One owner's conversations, over one connection."""
+
+    def __init__(self, connection: AsyncConnection, owner_id: int) -> None:
+        self._connection = connection
+        self._owner_id = owner_id
+
+    async def find(self, conversation_id: str) -> ConversationRecord | None:
+        """The conversation, or None."""
+        return await self._one(_BY_ID, conversation_id)
+
+    async def get(self, conversation_id: str) -> ConversationRecord:
+        """The conversation; raises NotFound."""
+        return _existing(await self._one(_BY_ID, conversation_id))
+
+    async def lock(self, conversation_id: str) -> ConversationRecord:
+        """The conversation, kept from changing until the commit; raises NotFound."""
+        return _existing(await self._one(_BY_ID_LOCKED, conversation_id))
+
+    async def find_locked(self, conversation_id: str) -> ConversationRecord | None:
+        """The conversation, kept from changing until the commit, or None."""
+        return await self._one(_BY_ID_LOCKED, conversation_id)
+
+    async def find_by_source(self, format_: str, external_id: str) -> ConversationRecord | None:
+        """The conversation that was imported from this source, or None."""
+        statement = select(*COLUMNS).where(
+            Conversation.owner_id == self._owner_id,
+            Conversation.source_format == format_,
+            Conversation.source_external_id == external_id,
+        )
+        row = (await self._connection.execute(statement)).first()
+        return ConversationRecord._make(row) if row else None
+
+    async def list_by_ids(self, ids: Sequence[str]) -> list[ConversationRecord]:
+        """Those of the conversations that exist, in no order."""
+        rows = await self._connection.execute(_BY_IDS, {"owner": self._owner_id, "ids": list(ids)})
+        return [ConversationRecord._make(row) for row in rows]
+
+    async def page(
+        self, chosen: ConversationFilter, order: ConversationOrder, window: Window
+    ) -> Page[ConversationRecord]:
+        """One page of the list."""
+        column = getattr(Conversation, order.column)
+        upward = order.descending == window.backward
+        statement = select(*COLUMNS).where(*self._conditions(chosen))
+        if window.after is not None:
+            statement = statement.where(_beyond(column, window.after, up=not order.descending))
+        if window.before is not None:
+            statement = statement.where(_beyond(column, window.before, up=order.descending))
+        statement = statement.order_by(
+            *(each.asc() if upward else each.desc() for each in (column, Conversation.id))
+        ).limit(window.size + 1)
+        rows = [ConversationRecord._make(row) for row in await self._connection.execute(statement)]
+        behind = window.before if window.backward else window.after
+        return cut(rows, window, more_behind=behind is not None)
+
+    async def count(self, chosen: ConversationFilter) -> int:
+        """How many conversations there are."""
+        statement = select(func.count()).select_from(Conversation)
+        statement = statement.where(*self._conditions(chosen))
+        return await self._connection.scalar(statement) or 0
+
+    async def tags_by_ids(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """The tags of each conversation that has any, in the order they were given."""
+        found: dict[str, list[str]] = defaultdict(list)
+        rows = await self._connection.execute(_TAGS, {"owner": self._owner_id, "ids": list(ids)})
+        for conversation_id, tag in rows:
+            found[conversation_id].append(tag)
+        return found
+
+    async def insert(self, **values: Any) -> None:
+        """Stores a new conversation; one that was deleted under the same id is forgotten."""
+        await self._connection.execute(
+            insert(Conversation).values(owner_id=self._owner_id, **values)
+        )
+        await self._connection.execute(
+            delete(ConversationTombstone).where(
+                ConversationTombstone.owner_id == self._owner_id,
+                ConversationTombstone.conversation_id == values["id"],
+            )
+        )
+
+    async def update(self, conversation_id: str, **values: Any) -> None:
+        """Changes columns of one conversation."""
+        await self._connection.execute(
+            update(Conversation).where(*self._is(conversation_id)).values(**values)
+        )
+
+    async def replace_tags(self, conversation_id: str, tags: Sequence[str]) -> None:
+        """Makes these the conversation's tags."""
+        await self._connection.execute(
+            delete(ConversationTag).where(
+                ConversationTag.owner_id == self._owner_id,
+                ConversationTag.conversation_id == conversation_id,
+            )
+        )
+        if tags:
+            await self._connection.execute(
+                insert(ConversationTag),
+                [
+                    {
+                        "owner_id": self._owner_id,
+                        "conversation_id": conversation_id,
+                        "tag": tag,
+                        "ordinal": ordinal,
+                    }
+                    for ordinal, tag in enumerate(tags)
+                ],
+            )
+
+    async def delete(self, conversation_id: str, *, revision: int, owner_revision: int) -> None:
+        """Deletes a conversation and all in it, and leaves a tombstone in the owner's feed."""
+        await self._connection.execute(delete(Conversation).where(*self._is(conversation_id)))
+        await self._connection.execute(
+            insert(ConversationTombstone).values(
+                owner_id=self._owner_id,
+                conversation_id=conversation_id,
+                revision=revision,
+                owner_revision=owner_revision,
+            )
+        )
+
+    async def _one(self, statement: Select[Any], conversation_id: str) -> ConversationRecord | None:
+        parameters = {"owner": self._owner_id, "id": conversation_id}
+        row = (await self._connection.execute(statement, parameters)).first()
+        return ConversationRecord._make(row) if row else None
+
+    def _is(self, conversation_id: str) -> tuple[ColumnElement[bool], ...]:
+        return (Conversation.owner_id == self._owner_id, Conversation.id == conversation_id)
+
+    def _conditions(self, chosen: ConversationFilter) -> list[ColumnElement[bool]]:
+        conditions: list[ColumnElement[bool]] = [Conversation.owner_id == self._owner_id]
+        for column, flag in (
+            (Conversation.archived, chosen.archived),
+            (Conversation.pinned, chosen.pinned),
+        ):
+            if flag is not None:
+                conditions.append(column == flag)
+        if chosen.title_contains:
+            conditions.append(
+                Conversation.title_key.contains(chosen.title_contains, autoescape=True)
+            )
+        conditions += [self._tagged(tag) for tag in chosen.tags]
+        return conditions + _moments(chosen)
+
+    def _tagged(self, tag: str) -> ColumnElement[bool]:
+        return Conversation.id.in_(
+            select(ConversationTag.conversation_id).where(
+                ConversationTag.owner_id == self._owner_id, ConversationTag.tag == tag
+            )
+        )
+
+
+def _moments(chosen: ConversationFilter) -> list[ColumnElement[bool]]:
+    bounds: list[tuple[datetime | None, Any]] = [
+        (chosen.created_after, Conversation.created_at.__gt__),
+        (chosen.created_before, Conversation.created_at.__lt__),
+        (chosen.active_after, Conversation.last_activity_at.__gt__),
+        (chosen.active_before, Conversation.last_activity_at.__lt__),
+    ]
+    return [compare(moment) for moment, compare in bounds if moment is not None]
+
+
+def _beyond(column: Any, key: Key, *, up: bool) -> ColumnElement[bool]:
+    """Rows strictly after a key. Written out instead of as a row value, so that the column's own
+    condition stands alone and bounds the index range on both databases."""
+    value, row_id = key
+    if up:
+        tie = and_(column == value, Conversation.id > row_id)
+        return and_(column >= value, either(column > value, tie))
+    tie = and_(column == value, Conversation.id < row_id)
+    return and_(column <= value, either(column < value, tie))
+
+
+def _existing(row: ConversationRecord | None) -> ConversationRecord:
+    if row is None:
+        raise NotFound("There is no such conversation.")
+    return row

@@ -1,0 +1,245 @@
+"""Messages in SQL: read by id and in pages, written one or many. Each statement is owned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy import or_ as either
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.errors import NotFound
+from backend.models import Conversation, Message, MessageTombstone
+from backend.repositories.pages import Page, Window, cut
+from backend.repositories.records import MessageRecord, SiblingRecord
+
+COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
+_OWNED = Message.owner_id == bindparam("owner")
+_SAME_CONVERSATION = and_(
+    Message.owner_id == Conversation.owner_id, Message.conversation_id == Conversation.id
+)
+_CHOSEN = (
+    Conversation.owner_id == bindparam("owner"),
+    Conversation.id.in_(bindparam("ids", expanding=True)),
+)
+_BY_ID = select(*COLUMNS).where(_OWNED, Message.id == bindparam("id"))
+_BY_IDS = select(*COLUMNS).where(_OWNED, Message.id.in_(bindparam("ids", expanding=True)))
+# The active branch is numbered from 1 without gaps and its length is kept with the conversation, so
+# the last N of each of many conversations are one index range each, in one statement.
+_NEWEST = (
+    select(*COLUMNS)
+    .select_from(Conversation)
+    .join(Message, _SAME_CONVERSATION)
+    .where(*_CHOSEN, Message.active)
+    .where(Message.position > Conversation.message_count - bindparam("size"))
+    .order_by(Message.conversation_id, Message.position.desc())
+)
+_OLDEST = (
+    select(*COLUMNS)
+    .select_from(Conversation)
+    .join(Message, _SAME_CONVERSATION)
+    .where(*_CHOSEN, Message.active, Message.position <= bindparam("size"))
+    .order_by(Message.conversation_id, Message.position)
+)
+_LAST = (
+    select(*COLUMNS)
+    .select_from(Conversation)
+    .join(Message, _SAME_CONVERSATION)
+    .where(*_CHOSEN, Message.active, Message.position == Conversation.message_count)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageScope:
+    """Which messages of a conversation: the branch that is shown or all, of any role or of some."""
+
+    active: bool = True
+    roles: tuple[str, ...] = ()
+
+    @property
+    def is_active_branch(self) -> bool:
+        """Whether it is the whole active branch, whose pages are index ranges."""
+        return self.active and not self.roles
+
+
+class MessageRepository:
+    """One owner's messages, over one connection."""
+
+    def __init__(self, connection: AsyncConnection, owner_id: int) -> None:
+        self._connection = connection
+        self._owner_id = owner_id
+
+    async def find(self, message_id: str) -> MessageRecord | None:
+        """The message, or None."""
+        return next(iter(await self._rows(_BY_ID, id=message_id)), None)
+
+    async def get(self, message_id: str) -> MessageRecord:
+        """The message; raises NotFound."""
+        found = await self.find(message_id)
+        if found is None:
+            raise NotFound("There is no such message.")
+        return found
+
+    async def list_by_ids(self, ids: Sequence[str]) -> list[MessageRecord]:
+        """Those of the messages that exist, in no order."""
+        return await self._rows(_BY_IDS, ids=list(ids))
+
+    async def last_by_conversations(self, ids: Sequence[str]) -> dict[str, MessageRecord]:
+        """The last message of each conversation's active branch."""
+        return {row.conversation_id: row for row in await self._rows(_LAST, ids=list(ids))}
+
+    async def pages_by_conversations(
+        self, ids: Sequence[str], scope: MessageScope, window: Window
+    ) -> dict[str, Page[MessageRecord]]:
+        """One page of each conversation, in one statement that reads no more than it returns."""
+        bounded = window.after is not None or window.before is not None
+        if scope.is_active_branch and not bounded:
+            statement = _NEWEST if window.backward else _OLDEST
+            rows = await self._rows(statement, ids=list(ids), size=window.size + 1)
+        else:
+            rows = await self._rows(self._limited(ids, scope, window))
+        return _paged(ids, rows, scope, window)
+
+    async def count_by_conversations(
+        self, ids: Sequence[str], scope: MessageScope
+    ) -> dict[str, int]:
+        """How many messages of the scope each conversation holds; none where it is not named."""
+        statement = (
+            select(Message.conversation_id, func.count())
+            .where(Message.owner_id == self._owner_id, Message.conversation_id.in_(ids))
+            .where(*_in_scope(scope))
+            .group_by(Message.conversation_id)
+        )
+        return dict((await self._connection.execute(statement)).tuples().all())
+
+    async def siblings(
+        self, places: Sequence[tuple[str, str | None]]
+    ) -> dict[tuple[str, str | None], list[str]]:
+        """The ids of the alternatives at each place (conversation, parent), oldest first."""
+        parents = [parent for _, parent in places if parent is not None]
+        roots = [conversation for conversation, parent in places if parent is None]
+        statement = (
+            select(Message.id, Message.conversation_id, Message.parent_id)
+            .where(Message.owner_id == self._owner_id)
+            .where(
+                either(
+                    Message.parent_id.in_(parents),
+                    and_(Message.parent_id.is_(None), Message.conversation_id.in_(roots)),
+                )
+            )
+            .order_by(Message.added_revision)
+        )
+        found: dict[tuple[str, str | None], list[str]] = {place: [] for place in places}
+        for row in map(SiblingRecord._make, await self._connection.execute(statement)):
+            found[(row.conversation_id, row.parent_id)].append(row.id)
+        return found
+
+    async def insert(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Stores messages; parents come before children."""
+        keyed = [{"owner_id": self._owner_id, **row} for row in rows]
+        await self._connection.execute(insert(Message), keyed)
+        await self._connection.execute(
+            delete(MessageTombstone).where(
+                MessageTombstone.owner_id == self._owner_id,
+                MessageTombstone.message_id.in_([row["id"] for row in rows]),
+            )
+        )
+
+    async def update(self, message_id: str, **values: Any) -> None:
+        """Changes columns of one message."""
+        await self._connection.execute(
+            update(Message)
+            .where(Message.owner_id == self._owner_id, Message.id == message_id)
+            .values(**values)
+        )
+
+    def _limited(
+        self, ids: Sequence[str], scope: MessageScope, window: Window
+    ) -> Select[Any] | Any:
+        """A limited index range of each conversation, put together."""
+        ranges = [self._range(each, scope, window) for each in ids]
+        if len(ranges) == 1:
+            return ranges[0]
+        pieces = [select(*each.subquery().columns) for each in ranges]
+        return union_all(*pieces)
+
+    def _range(self, conversation_id: str, scope: MessageScope, window: Window) -> Select[Any]:
+        order = Message.position if scope.active else Message.added_revision
+        place = (Message.owner_id == self._owner_id, Message.conversation_id == conversation_id)
+        statement = select(*COLUMNS).where(*place, *_in_scope(scope))
+        if window.after is not None:
+            edge = self._edge(conversation_id, scope, window.after[0], inclusive=True)
+            statement = statement.where(order > edge)
+        if window.before is not None:
+            edge = self._edge(conversation_id, scope, window.before[0], inclusive=False)
+            if scope.active:
+                # The last place before the cursor's, so that a place is found even when the
+                # cursor's own message is gone.
+                statement = statement.where(order <= edge)
+            else:
+                statement = statement.where(order < edge)
+        return statement.order_by(order.desc() if window.backward else order.asc()).limit(
+            window.size + 1
+        )
+
+    def _edge(
+        self, conversation_id: str, scope: MessageScope, added: int, *, inclusive: bool
+    ) -> ColumnElement[int]:
+        """A cursor's place in the order. Cursors hold the revision that added a message, which
+        never changes; on the active branch it is turned into today's position, which may have."""
+        if not scope.active:
+            return literal(added)
+        bound = Message.added_revision <= added if inclusive else Message.added_revision < added
+        position = (
+            select(Message.position)
+            .where(Message.owner_id == self._owner_id, Message.conversation_id == conversation_id)
+            .where(Message.active, bound)
+            .order_by(Message.added_revision.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        return func.coalesce(position, 0)
+
+    async def _rows(self, statement: Any, **parameters: Any) -> list[MessageRecord]:
+        rows = await self._connection.execute(statement, {"owner": self._owner_id, **parameters})
+        return [MessageRecord._make(row) for row in rows]
+
+
+def message_cursor_key(row: MessageRecord) -> int:
+    """What a message's cursor holds: it grows along every branch and never changes."""
+    return row.added_revision
+
+
+def _in_scope(scope: MessageScope) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if scope.active:
+        conditions.append(Message.active.expression)
+    if scope.roles:
+        conditions.append(Message.role.in_(scope.roles))
+    return conditions
+
+
+def _paged(
+    ids: Sequence[str], rows: Sequence[MessageRecord], scope: MessageScope, window: Window
+) -> dict[str, Page[MessageRecord]]:
+    grouped: dict[str, list[MessageRecord]] = {each: [] for each in ids}
+    for row in rows:
+        grouped[row.conversation_id].append(row)
+    behind = window.before if window.backward else window.after
+    return {
+        each: cut(found, window, more_behind=behind is not None) for each, found in grouped.items()
+    }

@@ -1,0 +1,50 @@
+"""Owners: from the name the outside world uses to the number in every key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.models import Owner
+
+NOBODY = -1
+"""The number of an owner who has stored nothing: no row carries it."""
+
+_BY_NAME = select(Owner.id).where(Owner.name == bindparam("name"))
+_ADVANCE = (
+    update(Owner)
+    .where(Owner.id == bindparam("owner"))
+    .values(revision=Owner.revision + 1)
+    .returning(Owner.revision)
+)
+
+
+async def find_owner(connection: AsyncConnection, name: str) -> int | None:
+    """The owner's number, or None where he has stored nothing yet."""
+    return await connection.scalar(_BY_NAME, {"name": name})
+
+
+async def ensure_owner(connection: AsyncConnection, name: str) -> int:
+    """The owner's number, which he is given now where he has none."""
+    found = await find_owner(connection, name)
+    if found is not None:
+        return found
+    try:
+        async with connection.begin_nested():
+            await connection.execute(
+                insert(Owner).values(name=name, revision=0, created_at=datetime.now(UTC))
+            )
+    except IntegrityError:
+        pass  # Another process gave him one in the meantime.
+    return (await connection.execute(_BY_NAME, {"name": name})).scalar_one()
+
+
+async def next_owner_revision(connection: AsyncConnection, owner_id: int) -> int:
+    """The next place in the owner's feed.
+
+    The row stays locked until the commit, so places become visible in the order they were given.
+    """
+    return (await connection.execute(_ADVANCE, {"owner": owner_id})).scalar_one()

@@ -1,0 +1,114 @@
+"""The two doors: repositories for reading, repositories for one write."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.database.database import Database
+from backend.events.bus import Bus, SilentBus
+from backend.events.changes import ConversationChanged
+from backend.repositories.branches import BranchRepository
+from backend.repositories.conversations import ConversationRepository
+from backend.repositories.feedback import FeedbackRepository
+from backend.repositories.messages import MessageRepository
+from backend.repositories.owners import NOBODY, ensure_owner, find_owner, next_owner_revision
+from backend.repositories.versions import VersionRepository
+from backend.security.viewer import Viewer
+
+KNOWN_OWNERS = 10_000
+
+
+@dataclass
+class ReadUnit:
+    """One owner's repositories over one connection."""
+
+    connection: AsyncConnection
+    owner_id: int
+
+    @cached_property
+    def conversations(self) -> ConversationRepository:
+        """Conversations and their tags."""
+        return ConversationRepository(self.connection, self.owner_id)
+
+    @cached_property
+    def messages(self) -> MessageRepository:
+        """Messages by id and in pages."""
+        return MessageRepository(self.connection, self.owner_id)
+
+    @cached_property
+    def branches(self) -> BranchRepository:
+        """The trees of messages."""
+        return BranchRepository(self.connection, self.owner_id)
+
+    @cached_property
+    def versions(self) -> VersionRepository:
+        """Earlier texts."""
+        return VersionRepository(self.connection, self.owner_id)
+
+    @cached_property
+    def feedback(self) -> FeedbackRepository:
+        """Readers' judgements."""
+        return FeedbackRepository(self.connection, self.owner_id)
+
+
+@dataclass
+class WriteUnit(ReadUnit):
+    """One write: committed as a whole when its block ends, and then announced."""
+
+    changes: list[ConversationChanged] = field(default_factory=list)
+
+    def record(self, change: ConversationChanged) -> None:
+        """Notes what to announce once the write is committed."""
+        self.changes.append(change)
+
+    async def next_owner_revision(self) -> int:
+        """The next place in the owner's feed; ask for it last, for it locks the owner's row."""
+        return await next_owner_revision(self.connection, self.owner_id)
+
+
+class Store:
+    """Opens the doors for a viewer."""
+
+    def __init__(self, database: Database, bus: Bus | None = None) -> None:
+        self.database = database
+        self.bus: Bus = bus or SilentBus()
+        self._owners: OrderedDict[str, int] = OrderedDict()
+
+    @asynccontextmanager
+    async def read(self, viewer: Viewer) -> AsyncIterator[ReadUnit]:
+        """Repositories that can only read, each statement on the newest committed state."""
+        async with self.database.read() as connection:
+            owner_id = await self._known_owner(connection, viewer.owner_id)
+            yield ReadUnit(connection, NOBODY if owner_id is None else owner_id)
+
+    @asynccontextmanager
+    async def write(self, viewer: Viewer) -> AsyncIterator[WriteUnit]:
+        """Repositories for one write. An exception undoes all of it; nobody else commits."""
+        async with self.database.write() as connection:
+            owner_id = self._owners.get(viewer.owner_id)
+            if owner_id is None:
+                owner_id = await ensure_owner(connection, viewer.owner_id)
+            unit = WriteUnit(connection, owner_id)
+            yield unit
+        self._remember(viewer.owner_id, owner_id)
+        if unit.changes:
+            self.bus.publish(unit.changes)
+
+    async def _known_owner(self, connection: AsyncConnection, name: str) -> int | None:
+        owner_id = self._owners.get(name)
+        if owner_id is None:
+            owner_id = await find_owner(connection, name)
+            if owner_id is not None:
+                self._remember(name, owner_id)
+        return owner_id
+
+    def _remember(self, name: str, owner_id: int) -> None:
+        self._owners[name] = owner_id
+        if len(self._owners) > KNOWN_OWNERS:
+            self._owners.popitem(last=False)

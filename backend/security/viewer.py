@@ -1,0 +1,25 @@
+"""Who is asking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+SCOPES = ("read", "write", "admin")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The one on whose behalf something is done: every statement is scoped to ``owner_id``.
+
+    ``expires_at`` is when the proof of who he is ends; None where it does not.
+    """
+
+    owner_id: str
+    name: str
+    scopes: tuple[str, ...] = SCOPES
+    expires_at: datetime | None = None
+
+
+LOCAL_VIEWER = Viewer(owner_id="local", name="local")
+"""The only one there is where nobody has to say who he is."""

@@ -1,0 +1,136 @@
+"""Hanging new messages into a conversation's tree, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from backend.errors import Conflict, Invalid, NotFound
+from backend.ids import new_id
+from backend.repositories.records import MessageRecord
+from backend.services.drafts import MessageDraft, checked_id
+from backend.services.editing import ConversationEdit
+
+COMPARED = (
+    "role",
+    "name",
+    "content",
+    "parts_json",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "metadata_json",
+)
+Prepared = tuple[MessageDraft, dict[str, Any]]
+
+
+class Chain:
+    """Where the next message hangs, and the rows still to be stored."""
+
+    def __init__(self, edit: ConversationEdit) -> None:
+        self._edit = edit
+        self._last: MessageRecord | None = None
+        self._rows: list[MessageRecord] = []
+
+    async def hang_below(self, parent_id: str | None, *, new_root: bool = False) -> None:
+        """Chooses where the first message hangs; raises NotFound or Invalid."""
+        if parent_id is not None and new_root:
+            raise Invalid("A new first message has no parent.", field=("parentId",))
+        if parent_id is not None:
+            self._last = await self._parent(parent_id)
+        elif not new_root:
+            self._last = await self._edit.last_message()
+
+    async def append(self, prepared: Sequence[Prepared]) -> list[MessageRecord]:
+        """Stores the messages and closes the edit; one that is stored already is left as it is."""
+        stored = await self._stored([draft for draft, _ in prepared])
+        result = [await self._next(draft, values, stored) for draft, values in prepared]
+        if self._rows:
+            await self._write()
+        return result
+
+    async def _parent(self, parent_id: str) -> MessageRecord:
+        found = await self._edit.unit.messages.find(checked_id(parent_id, ("parentId",)))
+        if found is None or found.conversation_id != self._edit.id:
+            raise NotFound("There is no such message in this conversation.", field=("parentId",))
+        return found
+
+    async def _stored(self, drafts: Sequence[MessageDraft]) -> dict[str, MessageRecord]:
+        given = [checked_id(each.id, (*each.path, "id")) for each in drafts if each.id is not None]
+        if len(set(given)) < len(given):
+            raise Invalid("The same id stands twice in this request.", field=("messages",))
+        rows = await self._edit.unit.messages.list_by_ids(given) if given else []
+        return {row.id: row for row in rows}
+
+    async def _next(
+        self, draft: MessageDraft, values: dict[str, Any], stored: dict[str, MessageRecord]
+    ) -> MessageRecord:
+        message_id = checked_id(draft.id) if draft.id is not None else new_id()
+        existing = stored.get(message_id)
+        if existing is not None:
+            await self._require_same(existing, draft, values)
+            self._last = existing
+            return existing
+        row = self._row(message_id, draft, values)
+        self._rows.append(row)
+        self._last = row
+        return row
+
+    def _row(self, message_id: str, draft: MessageDraft, values: dict[str, Any]) -> MessageRecord:
+        parent = self._last
+        revision = self._edit.next_revision()
+        return MessageRecord(
+            **{"status": "complete", "finish_reason": None, "edited_at": None, **values},
+            id=message_id,
+            conversation_id=self._edit.id,
+            parent_id=parent.id if parent else None,
+            position=parent.position + 1 if parent else 1,
+            active=True,
+            created_at=draft.created_at or self._edit.now,
+            added_revision=revision,
+            revision=revision,
+        )
+
+    async def _require_same(
+        self, existing: MessageRecord, draft: MessageDraft, values: dict[str, Any]
+    ) -> None:
+        """A repeated request changes nothing. An edit since then does not make it another one: it
+        is held against the text the message was first stored with."""
+        first = existing._asdict()
+        if existing.edited_at is not None:
+            versions = await self._edit.unit.versions.list_by_messages([existing.id])
+            if versions.get(existing.id):
+                original = versions[existing.id][0]
+                first |= {"content": original.content, "parts_json": original.parts_json}
+        same = all(first[key] == values[key] for key in COMPARED)
+        if draft.created_at is not None and draft.created_at != existing.created_at:
+            same = False
+        if not same or existing.conversation_id != self._edit.id:
+            raise Conflict(
+                "Another message has this id.",
+                field=(*draft.path, "id"),
+                current_revision=existing.revision,
+            )
+
+    async def _write(self) -> None:
+        edit = self._edit
+        first = self._rows[0]
+        await self._make_room(first)
+        await edit.unit.messages.insert([row._asdict() for row in self._rows])
+        edit.message_count = self._rows[-1].position
+        newest = max(row.created_at for row in self._rows)
+        latest = max(newest, edit.before.last_message_at or newest)
+        branched = first.position <= edit.before.message_count
+        own = {"own_revision": edit.next_revision()} if branched else {}
+        await edit.finish(last_message_at=latest, last_activity_at=latest, **own)
+
+    async def _make_room(self, first: MessageRecord) -> None:
+        """Takes off the active branch what the new messages stand beside."""
+        edit = self._edit
+        if first.parent_id is None:
+            await edit.unit.branches.deactivate_after(edit.id, 0)
+            return
+        parent = await edit.unit.messages.get(first.parent_id)
+        if not parent.active or parent.position < edit.before.message_count:
+            await edit.show(parent)

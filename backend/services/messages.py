@@ -1,0 +1,202 @@
+"""What changes messages: adding, editing, deleting, judging. One method is one write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backend import limits
+from backend.errors import Conflict, Invalid, TooLarge
+from backend.repositories.records import MessageRecord
+from backend.repositories.store import Store, WriteUnit
+from backend.security.viewer import Viewer
+from backend.services.appending import Chain
+from backend.services.drafts import (
+    MessageDraft,
+    body_values,
+    dump_json,
+    message_values,
+    metadata_text,
+    tag_texts,
+)
+from backend.services.editing import ConversationEdit
+from backend.utils.message_parts import MessagePart
+from backend.utils.text_processor import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class MessageChanges:
+    """What to change of a message; None leaves it as it is."""
+
+    content: str | None = None
+    parts: Sequence[MessagePart] | None = None
+    metadata: Any = None
+    expected_revision: int | None = None
+
+
+class MessageService:
+    """Writes messages on behalf of a viewer."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def add(
+        self,
+        viewer: Viewer,
+        conversation_id: str,
+        drafts: Sequence[MessageDraft],
+        *,
+        parent_id: str | None = None,
+        new_root: bool = False,
+    ) -> list[MessageRecord]:
+        """Adds messages one below the other, all or none, and makes their branch the active one.
+
+        The first hangs below ``parent_id``, or below the last message of the active branch, or, as
+        ``new_root``, beside the first messages. A message whose id is stored already with the same
+        content is returned as it is. Raises NotFound, Invalid, TooLarge, Conflict.
+        """
+        if len(drafts) > limits.BATCH_MESSAGES:
+            raise TooLarge(
+                f"At most {limits.BATCH_MESSAGES} messages at once.", field=("messages",)
+            )
+        prepared = [(draft, message_values(draft)) for draft in drafts]
+        async with self._store.write(viewer) as unit:
+            edit = await ConversationEdit.begin(unit, conversation_id)
+            chain = Chain(edit)
+            await chain.hang_below(parent_id, new_root=new_root)
+            return await chain.append(prepared)
+
+    async def update(
+        self, viewer: Viewer, message_id: str, changes: MessageChanges
+    ) -> MessageRecord:
+        """Changes a message and keeps its earlier text.
+
+        Raises NotFound, Invalid, TooLarge, or Conflict where it is not at the expected revision.
+        """
+        values = _changed_values(changes)
+        async with self._store.write(viewer) as unit:
+            message, edit = await _locked(unit, message_id)
+            if changes.expected_revision not in (None, message.revision):
+                raise Conflict(
+                    f"The message is at revision {message.revision}.",
+                    field=("expectedRevision",),
+                    current_revision=message.revision,
+                )
+            values = {key: each for key, each in values.items() if getattr(message, key) != each}
+            if not values:
+                return message
+            if "content" in values or "parts_json" in values:
+                await unit.versions.add(
+                    message.id,
+                    content=message.content,
+                    parts_json=message.parts_json,
+                    replaced_at=edit.now,
+                )
+                values["edited_at"] = edit.now
+            values["revision"] = edit.next_revision()
+            await unit.messages.update(message.id, **values)
+            await edit.finish()
+            return message._replace(**values)
+
+    async def delete(
+        self, viewer: Viewer, message_id: str, *, descendants: bool = True
+    ) -> tuple[str, list[str]]:
+        """Deletes a message with all below it, or hangs what is below one level higher.
+
+        Returns the conversation's id and the deleted messages' ids; raises NotFound.
+        """
+        async with self._store.write(viewer) as unit:
+            message, edit = await _locked(unit, message_id)
+            children = [] if descendants else await unit.branches.children(message.id)
+            if children:
+                deleted = await _take_out(edit, message, children)
+            else:
+                deleted = await _cut_off(edit, message)
+            moment = await unit.branches.newest_moment(edit.id)
+            own = {"own_revision": edit.next_revision()} if message.active else {}
+            await edit.finish(
+                last_message_at=moment, last_activity_at=moment or edit.before.created_at, **own
+            )
+            return edit.id, deleted
+
+    async def set_feedback(
+        self,
+        viewer: Viewer,
+        message_id: str,
+        *,
+        rating: int,
+        comment: str | None = None,
+        tags: Sequence[str] = (),
+    ) -> MessageRecord:
+        """Keeps what a reader thinks of a message: -1, 0 or 1.
+
+        Raises NotFound, Invalid, TooLarge.
+        """
+        if rating not in (-1, 0, 1):
+            raise Invalid("rating must be -1, 0 or 1.", field=("rating",))
+        note = normalise(comment) if comment else None
+        if note and len(note) > limits.COMMENT_CHARACTERS:
+            raise TooLarge(
+                f"A comment takes at most {limits.COMMENT_CHARACTERS} characters.",
+                field=("comment",),
+            )
+        tags_json = dump_json(tag_texts(tags), ("tags",))
+        async with self._store.write(viewer) as unit:
+            message, edit = await _locked(unit, message_id)
+            await unit.feedback.replace(
+                message.id, rating=rating, comment=note, tags_json=tags_json, updated_at=edit.now
+            )
+            revision = edit.next_revision()
+            await unit.messages.update(message.id, revision=revision)
+            await edit.finish()
+            return message._replace(revision=revision)
+
+
+async def _locked(unit: WriteUnit, message_id: str) -> tuple[MessageRecord, ConversationEdit]:
+    """A message as it is once its conversation is locked; raises NotFound."""
+    found = await unit.messages.get(message_id)
+    edit = await ConversationEdit.begin(unit, found.conversation_id)
+    return await unit.messages.get(message_id), edit
+
+
+def _changed_values(changes: MessageChanges) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if changes.content is not None or changes.parts is not None:
+        values |= body_values(changes.content, changes.parts, ())
+    if changes.metadata is not None:
+        values["metadata_json"] = metadata_text(changes.metadata, ("metadata",))
+    return values
+
+
+async def _cut_off(edit: ConversationEdit, message: MessageRecord) -> list[str]:
+    """Deletes a message and all below it. Where the active branch ended there, it goes on through
+    the newest alternative that is left, so that it always ends at a message without children."""
+    branches = edit.unit.branches
+    rows = await branches.subtree(message.id)
+    first = edit.revision + 1
+    edit.revision += len(rows)
+    await branches.delete(edit.id, rows, first)
+    if message.active:
+        edit.message_count = message.position - 1
+        heir = await branches.newest_child(edit.id, message.parent_id)
+        if heir is not None:
+            await edit.show_through(heir)
+    return [row.id for row in rows]
+
+
+async def _take_out(
+    edit: ConversationEdit, message: MessageRecord, children: Sequence[str]
+) -> list[str]:
+    """Deletes one message; its children hang below its parent, and all below moves up by one."""
+    branches = edit.unit.branches
+    rows = await branches.subtree(message.id)
+    below = [row.id for row in rows if row.id != message.id]
+    for child in children:
+        await branches.reparent(child, message.parent_id, edit.next_revision())
+    own = [row for row in rows if row.id == message.id]
+    await branches.delete(edit.id, own, edit.next_revision())
+    await branches.move_up(below)
+    if message.active:
+        edit.message_count -= 1
+    return [message.id]
