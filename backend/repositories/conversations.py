@@ -13,6 +13,7 @@ from sqlalchemy import or_ as either
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import NotFound
+from backend.ids import parse_id
 from backend.models import Conversation, ConversationTag, ConversationTombstone
 from backend.repositories.pages import Key, Page, Window, cut
 from backend.repositories.records import ConversationRecord
@@ -182,7 +183,10 @@ class ConversationRepository:
         )
 
     async def _one(self, statement: Select[Any], conversation_id: str) -> ConversationRecord | None:
-        parameters = {"owner": self._owner_id, "id": conversation_id}
+        canonical = parse_id(conversation_id)
+        if canonical is None:
+            return None
+        parameters = {"owner": self._owner_id, "id": canonical}
         row = (await self._connection.execute(statement, parameters)).first()
         return ConversationRecord._make(row) if row else None
 

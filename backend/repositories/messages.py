@@ -23,6 +23,7 @@ from sqlalchemy import or_ as either
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import NotFound
+from backend.ids import parse_id
 from backend.models import Conversation, Message, MessageTombstone
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.records import MessageRecord, SiblingRecord
@@ -85,7 +86,10 @@ class MessageRepository:
 
     async def find(self, message_id: str) -> MessageRecord | None:
         """The message, or None."""
-        return next(iter(await self._rows(_BY_ID, id=message_id)), None)
+        canonical = parse_id(message_id)
+        if canonical is None:
+            return None
+        return next(iter(await self._rows(_BY_ID, id=canonical)), None)
 
     async def get(self, message_id: str) -> MessageRecord:
         """The message; raises NotFound."""
@@ -113,6 +117,17 @@ class MessageRepository:
         else:
             rows = await self._rows(self._limited(ids, scope, window))
         return _paged(ids, rows, scope, window)
+
+    async def page_around(
+        self, message: MessageRecord, scope: MessageScope, size: int
+    ) -> Page[MessageRecord]:
+        """A page of a message's conversation with the message in its middle."""
+        ids = [message.conversation_id]
+        earlier = Window(size // 2, backward=True, before=(message.added_revision,))
+        later = Window(size - size // 2, after=(message.added_revision - 1,))
+        above = (await self.pages_by_conversations(ids, scope, earlier))[message.conversation_id]
+        below = (await self.pages_by_conversations(ids, scope, later))[message.conversation_id]
+        return Page(above.rows + below.rows, below.has_next, above.has_previous)
 
     async def count_by_conversations(
         self, ids: Sequence[str], scope: MessageScope

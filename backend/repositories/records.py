@@ -11,6 +11,7 @@ class ConversationRecord(NamedTuple):
 
     id: str
     title: str
+    title_key: str
     metadata_json: str | None
     pinned: bool
     archived: bool

@@ -172,8 +172,8 @@ def _cleaned(value: Any) -> Any:
 
 
 def _count(value: int | None, path: Path) -> int | None:
-    if value is not None and not 0 <= value < 2**53:
-        raise Invalid("A token count is not negative and under 2^53.", field=path)
+    if value is not None and not 0 <= value < 2**31:
+        raise Invalid("A token count is not negative and under 2^31.", field=path)
     return value
 
 

@@ -1,0 +1,40 @@
+"""What a resolver may reach: the services, the viewer, and the loaders of this operation."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from strawberry.fastapi import BaseContext
+from strawberry.types.info import Info as StrawberryInfo
+
+from backend.graphql.dataloaders import Loaders
+from backend.repositories.store import Store
+from backend.security.viewer import Viewer
+from backend.services.container import Services
+
+
+class Context(BaseContext):
+    """One operation's surroundings. Neither a session nor a connection is in it."""
+
+    def __init__(self, services: Services, viewer: Viewer, *, streaming: bool = False) -> None:
+        super().__init__()
+        self.services = services
+        self.viewer = viewer
+        self._streaming = streaming
+
+    @property
+    def store(self) -> Store:
+        """The door for reading."""
+        return self.services.store
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """The loaders; on a stream they keep nothing."""
+        return Loaders(self.store, self.viewer, cache=not self._streaming)
+
+
+if TYPE_CHECKING:
+    Info = StrawberryInfo["Context", None]
+else:
+    Info = StrawberryInfo

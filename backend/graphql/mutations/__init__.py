@@ -1,0 +1,1 @@
+"""Fields of Mutation: each calls one method of a service."""

@@ -1,0 +1,10 @@
+"""The one argument of every mutation."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+import strawberry
+
+Given = TypeVar("Given")
+Input = Annotated[Given, strawberry.argument(description="What to do.")]

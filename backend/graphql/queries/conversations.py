@@ -1,0 +1,76 @@
+"""Reading conversations: one, or a page of the list."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from backend.graphql.context import Info
+from backend.graphql.fields import resolved
+from backend.graphql.scalars import Cursor
+from backend.graphql.types.conversations import Conversation, ConversationConnection
+from backend.graphql.types.inputs import ConversationFilter, ConversationOrder
+from backend.graphql.types.pages import ConnectionView
+from backend.ids import parse_id
+from backend.repositories.records import ConversationRecord
+from backend.services.paging import conversation_cursor, conversation_window
+
+
+async def one_conversation(
+    info: Info,
+    id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
+) -> ConversationRecord | None:
+    """The conversation, or None."""
+    conversation_id = parse_id(id)
+    if conversation_id is None:
+        return None
+    return await info.context.loaders.conversations.load(conversation_id)
+
+
+async def many_conversations(
+    info: Info,
+    filter: Annotated[
+        ConversationFilter | None,
+        strawberry.argument(description="Which; by default all that are not archived."),
+    ] = None,
+    order_by: Annotated[
+        ConversationOrder | None,
+        strawberry.argument(description="In which order; by default the latest activity first."),
+    ] = None,
+    first: Annotated[
+        int | None, strawberry.argument(description="How many, from the beginning; 0 to 200.")
+    ] = None,
+    after: Annotated[
+        Cursor | None, strawberry.argument(description="Only those after this place.")
+    ] = None,
+    last: Annotated[
+        int | None, strawberry.argument(description="How many, from the end; 0 to 200.")
+    ] = None,
+    before: Annotated[
+        Cursor | None, strawberry.argument(description="Only those before this place.")
+    ] = None,
+) -> ConnectionView:
+    """A page of the list."""
+    chosen = (filter or ConversationFilter()).chosen()
+    order = (order_by or ConversationOrder()).chosen()
+    window = conversation_window(order, first=first, after=after, last=last, before=before)
+
+    async def count() -> int:
+        async with info.context.store.read(info.context.viewer) as unit:
+            return await unit.conversations.count(chosen)
+
+    async with info.context.store.read(info.context.viewer) as unit:
+        page = await unit.conversations.page(chosen, order, window)
+    return ConnectionView(page, lambda row: conversation_cursor(order, row), count)
+
+
+@strawberry.type
+class ConversationQueries:
+    conversation: Conversation | None = resolved(
+        one_conversation, "One conversation; null where you have none of this id."
+    )
+    conversations: ConversationConnection = resolved(
+        many_conversations,
+        "Your conversations, a page at a time: 20 unless first or last says otherwise.",
+    )

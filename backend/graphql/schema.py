@@ -1,0 +1,51 @@
+"""The schema, put together and printed."""
+
+from __future__ import annotations
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from backend.graphql.errors import ErrorMasker
+from backend.graphql.mutations.conversations import ConversationMutations
+from backend.graphql.mutations.messages import MessageMutations
+from backend.graphql.printing import sorted_sdl
+from backend.graphql.queries.conversations import ConversationQueries
+from backend.graphql.queries.nodes import NodeQueries
+from backend.graphql.scalars import SCALARS
+from backend.graphql.types.conversations import Conversation
+from backend.graphql.types.messages import Message
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(NodeQueries, ConversationQueries):
+    pass
+
+
+@strawberry.type(description="Everything that can be changed.")
+class Mutation(ConversationMutations, MessageMutations):
+    pass
+
+
+class Schema(strawberry.Schema):
+    """A schema that leaves logging to ErrorMasker: expected failures are not worth a traceback."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """Does nothing."""
+
+
+schema = Schema(
+    query=Query,
+    mutation=Mutation,
+    types=[Conversation, Message],
+    extensions=[ErrorMasker],
+    config=StrawberryConfig(scalar_map=SCALARS),
+)
+
+
+def print_schema() -> str:
+    """The schema in its definition language, sorted, as schema.graphql holds it."""
+    return sorted_sdl(schema)

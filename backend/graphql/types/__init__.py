@@ -1,0 +1,1 @@
+"""Types of the schema: views of rows, their leaves plain attributes."""

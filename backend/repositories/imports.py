@@ -1,0 +1,219 @@
+"""Whole conversations written at once: what an import needs of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Dialect, Table, delete, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.models import (
+    Conversation,
+    ConversationTag,
+    ConversationTombstone,
+    Message,
+    MessageFeedback,
+    MessageTombstone,
+    MessageVersion,
+    Owner,
+)
+from backend.repositories.records import (
+    ConversationRecord,
+    FeedbackRecord,
+    MessageRecord,
+    VersionRecord,
+)
+
+CONVERSATION_COLUMNS = tuple(getattr(Conversation, name) for name in ConversationRecord._fields)
+MESSAGE_COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
+TAG_FIELDS = ("conversation_id", "tag", "ordinal")
+# Rows a statement: between two of them, others on the event loop have their turn.
+ROWS = 500
+
+
+class RowsRefused(Exception):
+    """The database refused rows that were thought to be good; the text is its reason."""
+
+
+@dataclass(slots=True)
+class ConversationRows:
+    """A conversation with all that belongs to it; messages stand parents first.
+
+    ``conversation.owner_revision`` is given when the rows are stored. ``leaf_id`` is where the active
+    branch ends.
+    """
+
+    conversation: ConversationRecord
+    messages: list[MessageRecord]
+    tags: list[str] = field(default_factory=list)
+    versions: list[VersionRecord] = field(default_factory=list)
+    feedback: list[FeedbackRecord] = field(default_factory=list)
+    leaf_id: str | None = None
+
+
+class ImportRepository:
+    """One owner's conversations in bulk, over one connection."""
+
+    def __init__(self, connection: AsyncConnection, owner_id: int) -> None:
+        self._connection = connection
+        self._owner_id = owner_id
+
+    async def list_by_sources(
+        self, format_: str, external_ids: Sequence[str]
+    ) -> list[ConversationRecord]:
+        """Those of the conversations of one format that were imported before, in no order."""
+        rows = await self._connection.execute(
+            select(*CONVERSATION_COLUMNS).where(
+                Conversation.owner_id == self._owner_id,
+                Conversation.source_format == format_,
+                Conversation.source_external_id.in_(external_ids),
+            )
+        )
+        return [ConversationRecord._make(row) for row in rows]
+
+    async def lock(self, ids: Sequence[str]) -> dict[str, ConversationRecord]:
+        """Those of the conversations that exist, kept from changing until the commit.
+
+        They are locked in one order, and before the owner's row, as every other write does it.
+        """
+        rows = await self._connection.execute(
+            select(*CONVERSATION_COLUMNS)
+            .where(Conversation.owner_id == self._owner_id, Conversation.id.in_(ids))
+            .order_by(Conversation.id)
+            .with_for_update()
+        )
+        return {row.id: row for row in map(ConversationRecord._make, rows)}
+
+    async def messages_of(self, conversation_id: str) -> list[MessageRecord]:
+        """Every message of a conversation, on any branch, in the order they were added."""
+        rows = await self._connection.execute(
+            select(*MESSAGE_COLUMNS)
+            .where(Message.owner_id == self._owner_id, Message.conversation_id == conversation_id)
+            .order_by(Message.added_revision)
+        )
+        return [MessageRecord._make(row) for row in rows]
+
+    async def deleted_from(self, conversation_id: str) -> set[str]:
+        """The ids of the messages that were deleted from a conversation."""
+        rows = await self._connection.scalars(
+            select(MessageTombstone.message_id).where(
+                MessageTombstone.owner_id == self._owner_id,
+                MessageTombstone.conversation_id == conversation_id,
+            )
+        )
+        return set(rows)
+
+    async def homes(self, message_ids: Sequence[str]) -> dict[str, str]:
+        """For those of the messages that exist, the conversation each belongs to."""
+        found: dict[str, str] = {}
+        for start in range(0, len(message_ids), ROWS):
+            rows = await self._connection.execute(
+                select(Message.id, Message.conversation_id).where(
+                    Message.owner_id == self._owner_id,
+                    Message.id.in_(message_ids[start : start + ROWS]),
+                )
+            )
+            found.update(rows.tuples().all())
+        return found
+
+    async def insert(self, conversations: Sequence[ConversationRows]) -> list[ConversationRecord]:
+        """Stores new conversations whole; raises RowsRefused where one of their ids is taken."""
+        last = await self._advance_feed(len(conversations))
+        first = last - len(conversations) + 1
+        records = [
+            each.conversation._replace(owner_revision=first + place)
+            for place, each in enumerate(conversations)
+        ]
+        await self._insert(Conversation.__table__, ConversationRecord._fields, records)
+        await self._forget_deleted_conversations([each.id for each in records])
+        tags = [
+            (each.conversation.id, tag, ordinal)
+            for each in conversations
+            for ordinal, tag in enumerate(each.tags)
+        ]
+        await self._insert(ConversationTag.__table__, TAG_FIELDS, tags)
+        await self.insert_messages(
+            [row for each in conversations for row in each.messages],
+            [row for each in conversations for row in each.versions],
+            [row for each in conversations for row in each.feedback],
+        )
+        return records
+
+    async def insert_messages(
+        self,
+        messages: Sequence[MessageRecord],
+        versions: Sequence[VersionRecord] = (),
+        feedback: Sequence[FeedbackRecord] = (),
+    ) -> None:
+        """Stores new messages, parents first, with what hangs on them; raises RowsRefused."""
+        await self._insert(Message.__table__, MessageRecord._fields, messages)
+        await self._insert(MessageVersion.__table__, VersionRecord._fields, versions)
+        await self._insert(MessageFeedback.__table__, FeedbackRecord._fields, feedback)
+        await self._forget_deleted_messages([row.id for row in messages])
+
+    async def _advance_feed(self, count: int) -> int:
+        """The last of ``count`` new places in the owner's feed."""
+        statement = (
+            update(Owner)
+            .where(Owner.id == self._owner_id)
+            .values(revision=Owner.revision + count)
+            .returning(Owner.revision)
+        )
+        return (await self._connection.execute(statement)).scalar_one()
+
+    async def _forget_deleted_conversations(self, ids: Sequence[str]) -> None:
+        await self._connection.execute(
+            delete(ConversationTombstone).where(
+                ConversationTombstone.owner_id == self._owner_id,
+                ConversationTombstone.conversation_id.in_(ids),
+            )
+        )
+
+    async def _forget_deleted_messages(self, ids: Sequence[str]) -> None:
+        of_owner = MessageTombstone.owner_id == self._owner_id
+        if await self._connection.scalar(select(MessageTombstone.owner_id).where(of_owner).limit(1)):
+            for start in range(0, len(ids), ROWS):
+                chunk = ids[start : start + ROWS]
+                await self._connection.execute(
+                    delete(MessageTombstone).where(of_owner, MessageTombstone.message_id.in_(chunk))
+                )
+
+    async def _insert(
+        self, table: Any, fields: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        statement, converters = _prepared(table, ("owner_id", *fields), self._connection.dialect)
+        for start in range(0, len(rows), ROWS):
+            chunk = [self._values(row, converters) for row in rows[start : start + ROWS]]
+            try:
+                await self._connection.exec_driver_sql(statement, chunk)
+            except (IntegrityError, DataError) as error:
+                raise RowsRefused(str(error.orig)) from error
+
+    def _values(
+        self, row: tuple[Any, ...], converters: Sequence[tuple[int, Any]]
+    ) -> tuple[Any, ...]:
+        values = [self._owner_id, *row]
+        for place, convert in converters:
+            values[place] = convert(values[place])
+        return tuple(values)
+
+
+@lru_cache(maxsize=64)
+def _prepared(
+    table: Table, names: tuple[str, ...], dialect: Dialect
+) -> tuple[str, tuple[tuple[int, Any], ...]]:
+    """An INSERT as the driver takes it, and what turns values into the driver's own.
+
+    Going past Core here takes 7 µs a message off the event loop instead of 21: it spends the rest on
+    putting the same parameters into the same order for each row.
+    """
+    compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
+    converters = [
+        (place, table.c[name].type.dialect_impl(dialect).bind_processor(dialect))
+        for place, name in enumerate(names)
+    ]
+    return str(compiled), tuple((place, each) for place, each in converters if each is not None)

@@ -1,0 +1,104 @@
+"""From what a client asks of a page to what the repositories read, the same for every transport."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from backend.errors import Invalid
+from backend.limits import CONVERSATIONS_DEFAULT, MESSAGES_DEFAULT
+from backend.repositories.conversations import ConversationOrder
+from backend.repositories.pages import Key, Window, decode_cursor, encode_cursor, page_size
+from backend.repositories.records import ConversationRecord, MessageRecord
+
+OrderField = Literal["last_activity", "created_at", "title"]
+# The letter marks the order in its cursors; upper case where it descends.
+_ORDERS: dict[OrderField, tuple[str, str]] = {
+    "last_activity": ("a", "last_activity_at"),
+    "created_at": ("c", "created_at"),
+    "title": ("t", "title_key"),
+}
+MESSAGE_ORDER = "m"
+
+
+def conversation_order(field: OrderField, *, descending: bool) -> ConversationOrder:
+    """One of the orders of the list of conversations."""
+    letter, column = _ORDERS[field]
+    return ConversationOrder(letter.upper() if descending else letter, column, descending)
+
+
+def conversation_cursor(order: ConversationOrder, row: ConversationRecord) -> str:
+    """The cursor of a conversation in an order."""
+    return encode_cursor(order.letter, *order.key(row))
+
+
+def message_cursor(row: MessageRecord) -> str:
+    """The cursor of a message among those of its conversation, whatever the branch and roles."""
+    return encode_cursor(MESSAGE_ORDER, row.added_revision)
+
+
+def conversation_window(
+    order: ConversationOrder,
+    *,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Window:
+    """Which conversations are asked for; raises Invalid."""
+    size, backward = page_size(
+        first, last, default=CONVERSATIONS_DEFAULT, default_backward=_from_the_end(after, before)
+    )
+    return Window(
+        size,
+        backward,
+        after=_conversation_key(order, after, "after"),
+        before=_conversation_key(order, before, "before"),
+    )
+
+
+def message_window(
+    *,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> Window:
+    """Which messages are asked for; raises Invalid."""
+    size, backward = page_size(
+        first, last, default=MESSAGES_DEFAULT, default_backward=_from_the_end(after, before)
+    )
+    return Window(
+        size, backward, after=_message_key(after, "after"), before=_message_key(before, "before")
+    )
+
+
+def _from_the_end(after: str | None, before: str | None) -> bool:
+    """A page before a cursor, of no said size, is the one right before it."""
+    return before is not None and after is None
+
+
+def _message_key(cursor: str | None, name: str) -> Key | None:
+    return None if cursor is None else _named(name, cursor, MESSAGE_ORDER, int)
+
+
+def _conversation_key(order: ConversationOrder, cursor: str | None, name: str) -> Key | None:
+    if cursor is None:
+        return None
+    value, row_id = _named(name, cursor, order.letter, str, str)
+    if order.column == "title_key":
+        return (value, row_id)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Invalid("This is not a cursor; pass one on exactly as a page gave it.", field=(name,))
+    return (moment, row_id)
+
+
+def _named(name: str, cursor: str, order: str, *types: type) -> Key:
+    try:
+        return decode_cursor(cursor, order, *types)
+    except Invalid as error:
+        raise Invalid(error.message, field=(name,)) from None
