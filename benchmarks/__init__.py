@@ -1,0 +1,1 @@
+"""What the speed claims rest on: each script makes its data, runs, and prints a table."""

@@ -1,0 +1,175 @@
+"""A schema with every shape that limits price: connections, unions, interfaces, mutations."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import strawberry
+from graphql import parse
+
+from backend.graphql.limits import (
+    Analysis,
+    QueryLimits,
+    analyse,
+    connection_size,
+    cost,
+    cost_model,
+    list_size,
+    sized_by,
+)
+
+Slice = Annotated[int | None, strawberry.argument()]
+
+
+@strawberry.enum
+class Role(enum.Enum):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@strawberry.interface
+class Node:
+    id: strawberry.ID
+
+
+@strawberry.type
+class TextPart:
+    text: str
+
+
+@strawberry.type(directives=[cost(3)])
+class MediaPart:
+    url: str
+
+
+Part = Annotated[TextPart | MediaPart, strawberry.union("Part")]
+
+
+@strawberry.type(directives=[cost(0)])
+class PageInfo:
+    has_next_page: bool
+
+
+@strawberry.type
+class Message(Node):
+    content: str
+    role: Role
+    conversation: Conversation
+    siblings: list[Message] = strawberry.field(directives=[list_size(2)])
+    parts: list[Part]
+    tags: list[str]
+
+
+@strawberry.type(directives=[cost(0)])
+class MessageEdge:
+    cursor: str
+    node: Message
+
+
+@strawberry.type
+class MessageConnection:
+    edges: list[MessageEdge]
+    nodes: list[Message]
+    page_info: PageInfo
+
+
+@strawberry.type
+class Conversation(Node):
+    title: str
+    last_message: Message | None
+
+    @strawberry.field(directives=[connection_size(50)])
+    def messages(
+        self, first: Slice = None, last: Slice = None, role: Role | None = None
+    ) -> MessageConnection:
+        return MessageConnection(edges=[], nodes=[], page_info=PageInfo(has_next_page=False))
+
+
+@strawberry.type(directives=[cost(0)])
+class ConversationEdge:
+    cursor: str
+    node: Conversation
+
+
+@strawberry.type
+class ConversationConnection:
+    edges: list[ConversationEdge]
+    nodes: list[Conversation]
+    page_info: PageInfo
+
+
+@strawberry.input
+class NewMessage:
+    content: str
+
+
+@strawberry.input
+class AddMessages:
+    conversation_id: strawberry.ID
+    messages: list[NewMessage]
+
+
+def conversations() -> ConversationConnection:
+    found = [
+        Conversation(id=strawberry.ID(str(number)), title="A talk", last_message=None)
+        for number in range(3)
+    ]
+    return ConversationConnection(edges=[], nodes=found, page_info=PageInfo(has_next_page=False))
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self, name: str = "you") -> str:
+        return f"hello {name}"
+
+    @strawberry.field
+    def node(self, id: strawberry.ID) -> Node | None:
+        return None
+
+    @strawberry.field(directives=[sized_by("ids", default=100)])
+    def nodes(self, ids: list[strawberry.ID]) -> list[Node | None]:
+        return []
+
+    @strawberry.field(directives=[connection_size(20)])
+    def conversations(self, first: Slice = None, last: Slice = None) -> ConversationConnection:
+        return conversations()
+
+    @strawberry.field(directives=[cost(5)])
+    def search(
+        self,
+        query: str,
+        deep: Annotated[bool, strawberry.argument(directives=[cost(10)])] = False,
+        approximate: Annotated[bool, strawberry.argument(directives=[cost(-20)])] = False,
+    ) -> list[Message]:
+        return []
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation(directives=[sized_by("input.messages", default=250)])
+    def add_messages(self, input: AddMessages) -> list[Message]:
+        return []
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def message_added(self) -> AsyncIterator[Message]:
+        yield conversations().nodes[0].last_message
+
+
+SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
+CORE = SCHEMA._schema
+
+
+def analysed(text: str, limits: QueryLimits | None = None) -> Analysis:
+    limits = limits or QueryLimits()
+    return analyse(parse(text), cost_model(CORE, limits), limits)
+
+
+def price(text: str, variables: dict[str, Any] | None = None) -> int:
+    analysis = analysed(text)
+    return analysis.cost(next(iter(analysis.operations)), variables)
