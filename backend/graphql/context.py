@@ -22,6 +22,8 @@ class Context(BaseContext):
         self.services = services
         self.viewer = viewer
         self._streaming = streaming
+        # Where a transport's own way of resuming (Last-Event-ID) says to go on.
+        self.resume_after: str | None = None
 
     @property
     def store(self) -> Store:

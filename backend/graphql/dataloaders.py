@@ -1,7 +1,7 @@
 """Loaders: what many fields ask for one by one is read in one statement.
 
-Every load opens its own short read, for fields are resolved side by side and a connection serves one
-statement at a time.
+Every load opens its own short read, for fields are resolved side by side and a connection serves
+one statement at a time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BATCH = PAGE_SIZE * PAGE_SIZE // 4
 
 
 class Loaders:
-    """The loaders of one operation. On a socket they keep nothing, for what they would keep ages."""
+    """The loaders of one operation. On a socket they keep nothing: what they keep grows old."""
 
     def __init__(self, store: Store, viewer: Viewer, *, cache: bool) -> None:
         self._store = store
@@ -109,9 +109,7 @@ class Loaders:
         found = self._pages.get((scope, window))
         if found is None:
 
-            async def read(
-                unit: ReadUnit, ids: Sequence[str]
-            ) -> dict[str, Page[MessageRecord]]:
+            async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, Page[MessageRecord]]:
                 return await unit.messages.pages_by_conversations(ids, scope, window)
 
             found = self._pages[(scope, window)] = self._loader(

@@ -1,4 +1,4 @@
-"""Prints a schema in its definition language, sorted, so that two prints differ only where it does."""
+"""Prints a schema in its definition language, sorted, so that prints differ only where it does."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def _parse_cursor(value: Any) -> str:
 
 
 JSON_BYTES = 16 * CONTENT_BYTES
-"""Room for an import by mutation; what is stored with a conversation or message has its own limit."""
+"""Room for an import by mutation; metadata has its own, smaller limit."""
 
 SCALARS: dict[object, ScalarDefinition] = {
     datetime: scalar(

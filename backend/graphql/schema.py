@@ -10,10 +10,12 @@ from strawberry.types import ExecutionContext
 from backend.graphql.errors import ErrorMasker
 from backend.graphql.mutations.conversations import ConversationMutations
 from backend.graphql.mutations.messages import MessageMutations
+from backend.graphql.mutations.streaming import StreamingMutations
 from backend.graphql.printing import sorted_sdl
 from backend.graphql.queries.conversations import ConversationQueries
 from backend.graphql.queries.nodes import NodeQueries
 from backend.graphql.scalars import SCALARS
+from backend.graphql.subscriptions.conversations import Subscription
 from backend.graphql.types.conversations import Conversation
 from backend.graphql.types.messages import Message
 
@@ -24,7 +26,7 @@ class Query(NodeQueries, ConversationQueries):
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(ConversationMutations, MessageMutations):
+class Mutation(ConversationMutations, MessageMutations, StreamingMutations):
     pass
 
 
@@ -40,6 +42,7 @@ class Schema(strawberry.Schema):
 schema = Schema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     types=[Conversation, Message],
     extensions=[ErrorMasker],
     config=StrawberryConfig(scalar_map=SCALARS),

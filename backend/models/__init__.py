@@ -1,5 +1,6 @@
 """Tables, constraints and indexes; nothing else. Importing this declares them all."""
 
+from backend.models.chunks import MessageChunk
 from backend.models.conversations import Conversation, ConversationTag, ConversationTombstone
 from backend.models.messages import Message, MessageFeedback, MessageTombstone, MessageVersion
 from backend.models.owners import Owner
@@ -9,6 +10,7 @@ __all__ = [
     "ConversationTag",
     "ConversationTombstone",
     "Message",
+    "MessageChunk",
     "MessageFeedback",
     "MessageTombstone",
     "MessageVersion",

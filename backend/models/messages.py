@@ -77,6 +77,14 @@ class Message(Base):
         ),
         Index("uq_messages_added", "owner_id", "conversation_id", "added_revision", unique=True),
         Index("ix_messages_changed", "owner_id", "conversation_id", "revision"),
+        # Few messages are being written at any time; the start and the sweeper look for them.
+        Index(
+            "ix_messages_streaming",
+            "owner_id",
+            "id",
+            sqlite_where=text("status = 'streaming'"),
+            postgresql_where=text("status = 'streaming'"),
+        ),
         Index("ix_messages_siblings", "owner_id", "parent_id", "conversation_id", "added_revision"),
     )
 

@@ -43,8 +43,8 @@ class RowsRefused(Exception):
 class ConversationRows:
     """A conversation with all that belongs to it; messages stand parents first.
 
-    ``conversation.owner_revision`` is given when the rows are stored. ``leaf_id`` is where the active
-    branch ends.
+    ``conversation.owner_revision`` is given when the rows are stored. ``leaf_id`` is where the
+    active branch ends.
     """
 
     conversation: ConversationRecord
@@ -175,7 +175,9 @@ class ImportRepository:
 
     async def _forget_deleted_messages(self, ids: Sequence[str]) -> None:
         of_owner = MessageTombstone.owner_id == self._owner_id
-        if await self._connection.scalar(select(MessageTombstone.owner_id).where(of_owner).limit(1)):
+        if await self._connection.scalar(
+            select(MessageTombstone.owner_id).where(of_owner).limit(1)
+        ):
             for start in range(0, len(ids), ROWS):
                 chunk = ids[start : start + ROWS]
                 await self._connection.execute(
@@ -208,8 +210,8 @@ def _prepared(
 ) -> tuple[str, tuple[tuple[int, Any], ...]]:
     """An INSERT as the driver takes it, and what turns values into the driver's own.
 
-    Going past Core here takes 7 µs a message off the event loop instead of 21: it spends the rest on
-    putting the same parameters into the same order for each row.
+    Core takes 21 µs a message to put the same parameters into the same order for every row; this
+    takes 7, all of them on the event loop.
     """
     compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
     converters = [

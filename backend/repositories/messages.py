@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.models import Conversation, Message, MessageTombstone
+from backend.repositories.chunks import ChunkRepository
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.records import MessageRecord, SiblingRecord
 
@@ -38,6 +39,9 @@ _CHOSEN = (
     Conversation.id.in_(bindparam("ids", expanding=True)),
 )
 _BY_ID = select(*COLUMNS).where(_OWNED, Message.id == bindparam("id"))
+_STATE = select(Message.conversation_id, Message.status).where(
+    _OWNED, Message.id == bindparam("id")
+)
 _BY_IDS = select(*COLUMNS).where(_OWNED, Message.id.in_(bindparam("ids", expanding=True)))
 # The active branch is numbered from 1 without gaps and its length is kept with the conversation, so
 # the last N of each of many conversations are one index range each, in one statement.
@@ -83,6 +87,7 @@ class MessageRepository:
     def __init__(self, connection: AsyncConnection, owner_id: int) -> None:
         self._connection = connection
         self._owner_id = owner_id
+        self._chunks = ChunkRepository(connection, owner_id)
 
     async def find(self, message_id: str) -> MessageRecord | None:
         """The message, or None."""
@@ -97,6 +102,21 @@ class MessageRepository:
         if found is None:
             raise NotFound("There is no such message.")
         return found
+
+    async def state(self, message_id: str) -> tuple[str, str]:
+        """The conversation a message is in, and its status, without its text; raises NotFound."""
+        canonical = parse_id(message_id)
+        parameters = {"owner": self._owner_id, "id": canonical}
+        found = (await self._connection.execute(_STATE, parameters)).first() if canonical else None
+        if found is None:
+            raise NotFound("There is no such message.")
+        return (found[0], found[1])
+
+    async def list_raw(self, ids: Sequence[str]) -> list[MessageRecord]:
+        """Those of the messages that exist, in no order; those still being written without text."""
+        parameters = {"owner": self._owner_id, "ids": list(ids)}
+        rows = await self._connection.execute(_BY_IDS, parameters)
+        return [MessageRecord._make(row) for row in rows]
 
     async def list_by_ids(self, ids: Sequence[str]) -> list[MessageRecord]:
         """Those of the messages that exist, in no order."""
@@ -139,7 +159,8 @@ class MessageRepository:
             .where(*_in_scope(scope))
             .group_by(Message.conversation_id)
         )
-        return dict((await self._connection.execute(statement)).tuples().all())
+        rows = await self._connection.execute(statement)
+        return {conversation_id: count for conversation_id, count in rows}
 
     async def siblings(
         self, places: Sequence[tuple[str, str | None]]
@@ -231,7 +252,7 @@ class MessageRepository:
 
     async def _rows(self, statement: Any, **parameters: Any) -> list[MessageRecord]:
         rows = await self._connection.execute(statement, {"owner": self._owner_id, **parameters})
-        return [MessageRecord._make(row) for row in rows]
+        return await self._chunks.fill([MessageRecord._make(row) for row in rows])
 
 
 def message_cursor_key(row: MessageRecord) -> int:

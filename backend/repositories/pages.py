@@ -58,7 +58,7 @@ def decode_cursor(cursor: str, order: str, *types: type) -> Key:
     key = _json(raw[2:])
     if not isinstance(key, list) or len(key) != len(types):
         raise _damaged()
-    if not all(type(value) is kind for value, kind in zip(key, types, strict=True)):
+    if not all(_fits(value, kind) for value, kind in zip(key, types, strict=True)):
         raise _damaged()
     return tuple(key)
 
@@ -74,6 +74,13 @@ def raw_cursor(cursor: str) -> bytes:
     if raw[:1] != VERSION.encode():
         raise _damaged()
     return raw
+
+
+def _fits(value: Any, kind: type) -> bool:
+    """Whether a value is of a kind, and one that a database takes as a parameter."""
+    if type(value) is not kind:
+        return False
+    return 0 <= value < 2**63 if isinstance(value, int) else "\0" not in str(value)
 
 
 def _json(raw: bytes) -> Any:

@@ -11,11 +11,15 @@ from functools import cached_property
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
-from backend.events.bus import Bus, SilentBus
+from backend.events.bus import Bus, LocalBus
 from backend.events.changes import ConversationChanged
 from backend.repositories.branches import BranchRepository
+from backend.repositories.changes import ChangeRepository
+from backend.repositories.chunks import ChunkRepository
 from backend.repositories.conversations import ConversationRepository
+from backend.repositories.exports import ExportRepository
 from backend.repositories.feedback import FeedbackRepository
+from backend.repositories.imports import ImportRepository
 from backend.repositories.messages import MessageRepository
 from backend.repositories.owners import NOBODY, ensure_owner, find_owner, next_owner_revision
 from backend.repositories.versions import VersionRepository
@@ -47,6 +51,16 @@ class ReadUnit:
         return BranchRepository(self.connection, self.owner_id)
 
     @cached_property
+    def chunks(self) -> ChunkRepository:
+        """Pieces of messages being written."""
+        return ChunkRepository(self.connection, self.owner_id)
+
+    @cached_property
+    def changes(self) -> ChangeRepository:
+        """What changed after a revision."""
+        return ChangeRepository(self.connection, self.owner_id)
+
+    @cached_property
     def versions(self) -> VersionRepository:
         """Earlier texts."""
         return VersionRepository(self.connection, self.owner_id)
@@ -56,16 +70,26 @@ class ReadUnit:
         """Readers' judgements."""
         return FeedbackRepository(self.connection, self.owner_id)
 
+    @cached_property
+    def imports(self) -> ImportRepository:
+        """Conversations to be written as wholes."""
+        return ImportRepository(self.connection, self.owner_id)
+
+    @cached_property
+    def exports(self) -> ExportRepository:
+        """Conversations to be read as wholes."""
+        return ExportRepository(self.connection, self.owner_id)
+
 
 @dataclass
 class WriteUnit(ReadUnit):
     """One write: committed as a whole when its block ends, and then announced."""
 
-    changes: list[ConversationChanged] = field(default_factory=list)
+    recorded: list[ConversationChanged] = field(default_factory=list)
 
     def record(self, change: ConversationChanged) -> None:
         """Notes what to announce once the write is committed."""
-        self.changes.append(change)
+        self.recorded.append(change)
 
     async def next_owner_revision(self) -> int:
         """The next place in the owner's feed; ask for it last, for it locks the owner's row."""
@@ -77,13 +101,15 @@ class Store:
 
     def __init__(self, database: Database, bus: Bus | None = None) -> None:
         self.database = database
-        self.bus: Bus = bus or SilentBus()
+        self.bus: Bus = bus or LocalBus()
         self._owners: OrderedDict[str, int] = OrderedDict()
 
     @asynccontextmanager
-    async def read(self, viewer: Viewer) -> AsyncIterator[ReadUnit]:
-        """Repositories that can only read, each statement on the newest committed state."""
-        async with self.database.read() as connection:
+    async def read(self, viewer: Viewer, *, snapshot: bool = False) -> AsyncIterator[ReadUnit]:
+        """Repositories that can only read, each statement on the newest committed state, or, as a
+        snapshot, all of them on one."""
+        door = self.database.snapshot if snapshot else self.database.read
+        async with door() as connection:
             owner_id = await self._known_owner(connection, viewer.owner_id)
             yield ReadUnit(connection, NOBODY if owner_id is None else owner_id)
 
@@ -97,8 +123,13 @@ class Store:
             unit = WriteUnit(connection, owner_id)
             yield unit
         self._remember(viewer.owner_id, owner_id)
-        if unit.changes:
-            self.bus.publish(unit.changes)
+        if unit.recorded:
+            self.bus.publish(unit.recorded)
+
+    async def owner_id(self, viewer: Viewer) -> int:
+        """The viewer's number, which he is given now where he has none."""
+        async with self.write(viewer) as unit:
+            return unit.owner_id
 
     async def _known_owner(self, connection: AsyncConnection, name: str) -> int | None:
         owner_id = self._owners.get(name)

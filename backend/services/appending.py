@@ -28,15 +28,18 @@ Prepared = tuple[MessageDraft, dict[str, Any]]
 class Chain:
     """Where the next message hangs, and the rows still to be stored."""
 
-    def __init__(self, edit: ConversationEdit) -> None:
+    def __init__(self, edit: ConversationEdit, compared: Sequence[str] = COMPARED) -> None:
         self._edit = edit
+        self._compared = compared
         self._last: MessageRecord | None = None
+        self._place_is_known = False
         self._rows: list[MessageRecord] = []
 
     async def hang_below(self, parent_id: str | None, *, new_root: bool = False) -> None:
         """Chooses where the first message hangs; raises NotFound or Invalid."""
         if parent_id is not None and new_root:
             raise Invalid("A new first message has no parent.", field=("parentId",))
+        self._place_is_known = parent_id is not None or new_root
         if parent_id is not None:
             self._last = await self._parent(parent_id)
         elif not new_root:
@@ -70,12 +73,12 @@ class Chain:
         existing = stored.get(message_id)
         if existing is not None:
             await self._require_same(existing, draft, values)
-            self._last = existing
-            return existing
-        row = self._row(message_id, draft, values)
-        self._rows.append(row)
-        self._last = row
-        return row
+            self._require_here(existing, draft)
+        else:
+            self._rows.append(self._row(message_id, draft, values))
+        self._last = existing or self._rows[-1]
+        self._place_is_known = True
+        return self._last
 
     def _row(self, message_id: str, draft: MessageDraft, values: dict[str, Any]) -> MessageRecord:
         parent = self._last
@@ -103,7 +106,7 @@ class Chain:
             if versions.get(existing.id):
                 original = versions[existing.id][0]
                 first |= {"content": original.content, "parts_json": original.parts_json}
-        same = all(first[key] == values[key] for key in COMPARED)
+        same = all(first[key] == values[key] for key in self._compared)
         if draft.created_at is not None and draft.created_at != existing.created_at:
             same = False
         if not same or existing.conversation_id != self._edit.id:
@@ -113,24 +116,36 @@ class Chain:
                 current_revision=existing.revision,
             )
 
+    def _require_here(self, existing: MessageRecord, draft: MessageDraft) -> None:
+        """A repeated request names the same place: below the same parent, or, within a request,
+        below the message before. Otherwise new messages could hang on a branch that is not shown."""
+        above = self._last.id if self._last else None
+        if self._place_is_known and existing.parent_id != above:
+            raise Conflict(
+                "A message with this id stands at another place.",
+                field=(*draft.path, "id"),
+                current_revision=existing.revision,
+            )
+
     async def _write(self) -> None:
         edit = self._edit
-        first = self._rows[0]
-        await self._make_room(first)
+        branched = await self._make_room(self._rows[0])
         await edit.unit.messages.insert([row._asdict() for row in self._rows])
         edit.message_count = self._rows[-1].position
         newest = max(row.created_at for row in self._rows)
         latest = max(newest, edit.before.last_message_at or newest)
-        branched = first.position <= edit.before.message_count
         own = {"own_revision": edit.next_revision()} if branched else {}
         await edit.finish(last_message_at=latest, last_activity_at=latest, **own)
 
-    async def _make_room(self, first: MessageRecord) -> None:
-        """Takes off the active branch what the new messages stand beside."""
+    async def _make_room(self, first: MessageRecord) -> bool:
+        """Takes off the active branch what the new messages do not continue; whether there was
+        anything, or another branch is shown because of them."""
         edit = self._edit
         if first.parent_id is None:
             await edit.unit.branches.deactivate_after(edit.id, 0)
-            return
+            return edit.before.message_count > 0
         parent = await edit.unit.messages.get(first.parent_id)
-        if not parent.active or parent.position < edit.before.message_count:
-            await edit.show(parent)
+        if parent.active and parent.position == edit.before.message_count:
+            return False
+        await edit.show(parent)
+        return True

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from backend.repositories.store import Store
+from backend.services.checks import CheckService
 from backend.services.conversations import ConversationService
+from backend.services.exports import ExportService
+from backend.services.imports import ImportService
+from backend.services.live import LiveService
 from backend.services.messages import MessageService
+from backend.services.streaming import StreamingService
 
 
 class Services:
@@ -14,3 +19,8 @@ class Services:
         self.store = store
         self.conversations = ConversationService(store)
         self.messages = MessageService(store)
+        self.imports = ImportService(store)
+        self.exports = ExportService(store)
+        self.checks = CheckService(store)
+        self.streaming = StreamingService(store)
+        self.live = LiveService(store, store.bus)

@@ -51,18 +51,22 @@ def message_values(draft: MessageDraft) -> dict[str, Any]:
     """The columns a draft fills by itself; raises Invalid or TooLarge."""
     if draft.role not in ROLES:
         raise Invalid(f"role must be one of {', '.join(ROLES)}.", field=(*draft.path, "role"))
-    usage = draft.usage
     return {
         "role": draft.role,
         "name": optional_text(draft.name, (*draft.path, "name")),
         "model": optional_text(draft.model, (*draft.path, "model")),
         **body_values(draft.content, draft.parts, draft.path),
-        "input_tokens": _count(usage.input_tokens, (*draft.path, "usage", "inputTokens")),
-        "output_tokens": _count(usage.output_tokens, (*draft.path, "usage", "outputTokens")),
-        "reasoning_tokens": _count(
-            usage.reasoning_tokens, (*draft.path, "usage", "reasoningTokens")
-        ),
+        **usage_values(draft.usage, (*draft.path, "usage")),
         "metadata_json": metadata_text(draft.metadata, (*draft.path, "metadata")),
+    }
+
+
+def usage_values(usage: Usage, path: Path) -> dict[str, Any]:
+    """The columns that hold what a model counted; raises Invalid."""
+    return {
+        "input_tokens": _count(usage.input_tokens, (*path, "inputTokens")),
+        "output_tokens": _count(usage.output_tokens, (*path, "outputTokens")),
+        "reasoning_tokens": _count(usage.reasoning_tokens, (*path, "reasoningTokens")),
     }
 
 

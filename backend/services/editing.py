@@ -55,6 +55,15 @@ class ConversationEdit:
         """The last message of the active branch."""
         return (await self.unit.messages.last_by_conversations([self.id])).get(self.id)
 
+    async def finish_quietly(self) -> None:
+        """Stores the new revision alone: the list of conversations shows nothing of this change."""
+        await self.unit.conversations.update(self.id, revision=self.revision)
+        self.unit.record(
+            ConversationChanged(
+                self.unit.owner_id, self.id, self.revision, self.before.owner_revision
+            )
+        )
+
     async def finish(self, **values: Any) -> None:
         """Stores the conversation's new state and announces the change."""
         owner_revision = await self.unit.next_owner_revision()

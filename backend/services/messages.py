@@ -8,6 +8,7 @@ from typing import Any
 
 from backend import limits
 from backend.errors import Conflict, Invalid, TooLarge
+from backend.repositories.chunks import STREAMING
 from backend.repositories.records import MessageRecord
 from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
@@ -83,6 +84,8 @@ class MessageService:
                     field=("expectedRevision",),
                     current_revision=message.revision,
                 )
+            if message.status == STREAMING and "content" in values:
+                raise Conflict("The message is still being written.", field=("content",))
             values = {key: each for key, each in values.items() if getattr(message, key) != each}
             if not values:
                 return message

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from backend.errors import Invalid
+from backend.ids import parse_id
 from backend.limits import CONVERSATIONS_DEFAULT, MESSAGES_DEFAULT
 from backend.repositories.conversations import ConversationOrder
 from backend.repositories.pages import Key, Window, decode_cursor, encode_cursor, page_size
@@ -86,15 +87,18 @@ def _conversation_key(order: ConversationOrder, cursor: str | None, name: str) -
     if cursor is None:
         return None
     value, row_id = _named(name, cursor, order.letter, str, str)
-    if order.column == "title_key":
-        return (value, row_id)
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    place = value if order.column == "title_key" else _moment(value)
+    if place is None or parse_id(row_id) != row_id:
         raise Invalid("This is not a cursor; pass one on exactly as a page gave it.", field=(name,))
-    return (moment, row_id)
+    return (place, row_id)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _named(name: str, cursor: str, order: str, *types: type) -> Key:

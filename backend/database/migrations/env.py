@@ -30,9 +30,11 @@ async def connect_and_run() -> None:
     url = database_url(settings)
     engines = sqlite if url.drivername == "sqlite" else postgresql
     engine = engines.migration_engine(url, settings)
-    async with engine.begin() as connection:
-        await connection.run_sync(run)
-    await engine.dispose()
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()
 
 
 given = context.config.attributes.get("connection")

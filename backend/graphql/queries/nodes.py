@@ -43,9 +43,7 @@ async def one_node(
 
 async def many_nodes(
     info: Info,
-    ids: Annotated[
-        list[strawberry.ID], strawberry.argument(description="Their ids; up to 200.")
-    ],
+    ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids; up to 200.")],
 ) -> list[ConversationRecord | MessageRecord | None]:
     """What has these ids, each at the place of its id."""
     if len(ids) > PAGE_SIZE:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import strawberry
@@ -16,15 +17,19 @@ from backend.graphql.context import Info
 from backend.graphql.fields import leaf, resolved
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.context_window import ContextWindow, conversation_context_window
-from backend.graphql.types.enums import BranchScope, Role
+from backend.graphql.types.enums import BranchScope, Role, stored
+from backend.graphql.types.event_views import EventView
 from backend.graphql.types.messages import Message, MessageConnection
 from backend.graphql.types.node import Node
 from backend.graphql.types.pages import ConnectionView, PageInfo, total_count
 from backend.ids import parse_id
 from backend.repositories.messages import MessageScope
-from backend.repositories.pages import Page
+from backend.repositories.pages import Page, Window, cut, page_size
 from backend.repositories.records import ConversationRecord, MessageRecord
 from backend.services.paging import message_cursor, message_window
+
+if TYPE_CHECKING:
+    from backend.graphql.types.events import ConversationEventConnection
 
 ConversationParent = strawberry.Parent[ConversationRecord]
 
@@ -46,9 +51,7 @@ async def conversation_tags(root: ConversationParent, info: Info) -> list[str]:
     return await info.context.loaders.tags.load(root.id)
 
 
-async def conversation_last_message(
-    root: ConversationParent, info: Info
-) -> MessageRecord | None:
+async def conversation_last_message(root: ConversationParent, info: Info) -> MessageRecord | None:
     """The last message of the active branch."""
     if root.message_count == 0:
         return None
@@ -100,7 +103,7 @@ async def conversation_messages(
     ] = None,
 ) -> ConnectionView:
     """A page of its messages."""
-    names = tuple(dict.fromkeys(str(role.value) for role in roles or ()))
+    names = tuple(dict.fromkeys(stored(role) for role in roles or ()))
     scope = MessageScope(active=branch is BranchScope.ACTIVE, roles=names)
     if around is not None:
         if after is not None or before is not None:
@@ -128,6 +131,28 @@ async def _page_around(
         return await unit.messages.page_around(message, scope, size)
 
 
+async def conversation_changes(
+    root: ConversationParent,
+    info: Info,
+    after: Annotated[
+        Cursor | None, strawberry.argument(description="Only those after this place.")
+    ] = None,
+    first: Annotated[int, strawberry.argument(description="How many; 0 to 200.")] = 100,
+) -> ConnectionView:
+    """A page of what happened, from the beginning where no cursor is given."""
+    size, _ = page_size(first, None, default=first)
+    live, viewer = info.context.services.live, info.context.viewer
+    changes = await live.page(viewer, root.id, after, size + 1)
+    views = [EventView(change, root.id) for change in changes]
+    page = cut(views, Window(size), more_behind=after is not None)
+    return ConnectionView(page, attrgetter("cursor"), _uncounted)
+
+
+async def _uncounted() -> int:
+    """Pages of events tell no total: what happened is not kept, only what became of it."""
+    return 0
+
+
 def _counter(
     root: ConversationRecord, info: Info, scope: MessageScope
 ) -> Callable[[], Awaitable[int]]:
@@ -149,9 +174,7 @@ class ImportSource:
 class Conversation(Node):
     id: strawberry.ID = leaf("A UUID in its usual text form, the same in REST.")
     title: str = leaf("What the list shows.")
-    metadata: JSON = resolved(
-        conversation_metadata, "Whatever a program keeps with it; an object."
-    )
+    metadata: JSON = resolved(conversation_metadata, "Whatever a program keeps with it; an object.")
     tags: list[str] = resolved(conversation_tags, "Its tags, in the order they were given.")
     pinned: bool = leaf("Whether it is kept in sight.")
     archived: bool = leaf("Whether it is put away; lists leave it out unless asked.")
@@ -176,12 +199,18 @@ class Conversation(Node):
     forked_from: Message | None = resolved(
         conversation_forked_from, "The message it was forked at, as long as that exists."
     )
+    changes: Annotated[
+        ConversationEventConnection, strawberry.lazy("backend.graphql.types.events")
+    ] = resolved(
+        conversation_changes,
+        "What happened after a cursor: the same events, in the same order, as the subscription's.",
+    )
     context_window: ContextWindow = resolved(
         conversation_context_window, "What of it goes to a model, within a budget of tokens."
     )
 
     @classmethod
-    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo) -> bool:
+    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
         """Rows stand for conversations as they are."""
         return isinstance(value, ConversationRecord)
 

@@ -7,6 +7,11 @@ from enum import Enum
 import strawberry
 
 
+def stored(member: Enum) -> str:
+    """A member as it is stored and as REST says it."""
+    return str(member.value)
+
+
 @strawberry.enum(description="Who speaks.")
 class Role(Enum):
     SYSTEM = strawberry.enum_value("system", description="Instructions that frame it all.")

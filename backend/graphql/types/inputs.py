@@ -13,15 +13,23 @@ from backend.graphql.fields import leaf
 from backend.graphql.types.enums import (
     ConversationOrderField,
     ImportFormat,
+    MessageStatus,
     OrderDirection,
     Role,
+    stored,
 )
 from backend.graphql.types.parts import MessagePartInput, stored_part
 from backend.repositories.conversations import ConversationFilter as Filter
 from backend.repositories.conversations import ConversationOrder as Order
 from backend.services.drafts import MessageDraft, Usage
-from backend.services.paging import conversation_order
+from backend.services.paging import OrderField, conversation_order
 from backend.utils.text_processor import title_key
+
+ORDER_FIELDS: dict[ConversationOrderField, OrderField] = {
+    ConversationOrderField.LAST_ACTIVITY: "last_activity",
+    ConversationOrderField.CREATED_AT: "created_at",
+    ConversationOrderField.TITLE: "title",
+}
 
 
 @strawberry.input(description="Which conversations; what is left out asks for nothing.")
@@ -61,7 +69,7 @@ class ConversationOrder:
     def chosen(self) -> Order:
         """What the repository takes."""
         return conversation_order(
-            self.field.value, descending=self.direction is OrderDirection.DESC
+            ORDER_FIELDS[self.field], descending=self.direction is OrderDirection.DESC
         )
 
 
@@ -181,6 +189,40 @@ class SetFeedbackInput:
     tags: list[str] | None = leaf("Up to 32 of up to 64 characters.", default=None)
 
 
+@strawberry.input(description="A message to be written piece by piece.")
+class StartMessageInput:
+    conversation_id: strawberry.ID = leaf("The conversation.")
+    parent_id: strawberry.ID | None = leaf(
+        "The message it hangs below; by default the last of the active branch.", default=None
+    )
+    id: strawberry.ID | None = leaf(
+        "A UUID chosen by the client: sending it again returns the same message.", default=None
+    )
+    role: Role = leaf("Who speaks.", default=Role.ASSISTANT)
+    name: str | None = leaf("The speaker's name; up to 200 characters.", default=None)
+    model: str | None = leaf("The model that writes it.", default=None)
+    metadata: JSON | None = leaf("An object of up to 16 KiB.", default=None)
+
+
+@strawberry.input(description="Text to append.")
+class AppendToMessageInput:
+    id: strawberry.ID = leaf("The message.")
+    offset: int = leaf("Where the text starts, in characters (code points).")
+    text: str = leaf("The text.")
+
+
+@strawberry.input(description="How a message ends.")
+class FinishMessageInput:
+    id: strawberry.ID = leaf("The message.")
+    status: MessageStatus = leaf("COMPLETE, INCOMPLETE or FAILED.", default=MessageStatus.COMPLETE)
+    finish_reason: str | None = leaf("Why the model stopped, in its own words.", default=None)
+    usage: TokenUsageInput | None = leaf("What the model counted.", default=None)
+    parts: list[MessagePartInput] | None = leaf(
+        "What it said besides the text, like calls of tools; text among them must be the appended.",
+        default=None,
+    )
+
+
 @strawberry.input(description="Old chats to take in.")
 class ImportConversationsInput:
     data: JSON = leaf("The export, as the JSON it is.")
@@ -190,28 +232,28 @@ class ImportConversationsInput:
 
 def message_drafts(given: Sequence[NewMessageInput] | None) -> list[MessageDraft]:
     """Messages in a list as services take them."""
-    return [
-        message_draft(each, ("messages", str(place))) for place, each in enumerate(given or ())
-    ]
+    return [message_draft(each, ("messages", str(place))) for place, each in enumerate(given or ())]
 
 
 def message_draft(given: NewMessageInput, path: tuple[str, ...] = ()) -> MessageDraft:
     """A message as services take it."""
-    usage = given.usage
     return MessageDraft(
-        role=given.role.value,
+        role=stored(given.role),
         content=given.content,
         parts=stored_parts(given.parts),
         id=given.id,
         name=given.name,
         model=given.model,
-        usage=Usage(usage.input_tokens, usage.output_tokens, usage.reasoning_tokens)
-        if usage
-        else Usage(),
+        usage=usage_of(given.usage) if given.usage else Usage(),
         metadata=given.metadata,
         created_at=given.created_at,
         path=path,
     )
+
+
+def usage_of(given: TokenUsageInput) -> Usage:
+    """What a model counted, as services take it."""
+    return Usage(given.input_tokens, given.output_tokens, given.reasoning_tokens)
 
 
 def stored_parts(given: Sequence[MessagePartInput] | None) -> list[Any] | None:

@@ -161,13 +161,11 @@ class Message(Node):
     )
     sibling_index: int = resolved(message_sibling_index, "Its place among them, from 0.")
     sibling_count: int = resolved(message_sibling_count, "How many alternatives there are.")
-    versions: list[MessageVersion] = resolved(
-        message_versions, "Its earlier texts, oldest first."
-    )
+    versions: list[MessageVersion] = resolved(message_versions, "Its earlier texts, oldest first.")
     feedback: Feedback | None = resolved(message_feedback, "What a reader thought of it.")
 
     @classmethod
-    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo) -> bool:
+    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
         """Rows stand for messages as they are."""
         return isinstance(value, MessageRecord)
 

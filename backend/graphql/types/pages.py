@@ -1,4 +1,4 @@
-"""Connections: pages of rows with their cursors. Cursors and counts are made only when asked for."""
+"""Connections: pages of rows with their cursors. Cursors and counts are made when asked for."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from backend.graphql.fields import leaf, resolved
 from backend.graphql.types.conversations import Conversation
 from backend.graphql.types.enums import ImportFormat
 from backend.graphql.types.messages import Message
+from backend.ids import parse_id
 
 ERRORS = "Expected failures; empty where it succeeded."
 
@@ -21,6 +22,13 @@ async def payload_conversation(root: strawberry.Parent[Any], info: Info) -> Any:
     if root.conversation_id is None:
         return None
     return await info.context.loaders.conversations.load(root.conversation_id)
+
+
+async def payload_message(root: strawberry.Parent[Any], info: Info) -> Any:
+    """The message as it is after the change, read only when it is asked for."""
+    if root.message_id is None:
+        return None
+    return await info.context.loaders.messages.load(parse_id(root.message_id) or "")
 
 
 @strawberry.type(description="A conversation, or a piece of one, that could not be imported.")
@@ -88,8 +96,12 @@ class UpdateMessagePayload(Payload):
 
 @strawberry.type(description="What deleting a message did.")
 class DeleteMessagePayload(Payload):
-    deleted_message_ids: list[strawberry.ID] | None = leaf("The ids of all that went.", default=None)
-    conversation: Conversation | None = resolved(payload_conversation, "The conversation it was in.")
+    deleted_message_ids: list[strawberry.ID] | None = leaf(
+        "The ids of all that went.", default=None
+    )
+    conversation: Conversation | None = resolved(
+        payload_conversation, "The conversation it was in."
+    )
     conversation_id: strawberry.Private[str | None] = None
     user_errors: list[UserError] = leaf(ERRORS, default_factory=list)
 
@@ -102,6 +114,26 @@ class SelectBranchPayload(Payload):
 
 @strawberry.type(description="What judging a message did.")
 class SetFeedbackPayload(Payload):
+    message: Message | None = leaf("The message.", default=None)
+    user_errors: list[UserError] = leaf(ERRORS, default_factory=list)
+
+
+@strawberry.type(description="What beginning a message did.")
+class StartMessagePayload(Payload):
+    message: Message | None = leaf("The message.", default=None)
+    user_errors: list[UserError] = leaf(ERRORS, default_factory=list)
+
+
+@strawberry.type(description="What appending did.")
+class AppendToMessagePayload(Payload):
+    message: Message | None = resolved(payload_message, "The message with its text so far.")
+    message_id: strawberry.Private[str | None] = None
+    offset: int | None = leaf("Where the next append goes.", default=None)
+    user_errors: list[UserError] = leaf(ERRORS, default_factory=list)
+
+
+@strawberry.type(description="What closing a message did.")
+class FinishMessagePayload(Payload):
     message: Message | None = leaf("The message.", default=None)
     user_errors: list[UserError] = leaf(ERRORS, default_factory=list)
 

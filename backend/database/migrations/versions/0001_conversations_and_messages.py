@@ -8,7 +8,6 @@ from alembic import op
 from backend.models.types import Id, SortKey, Timestamp
 
 # One line a column is easier to read and to compare than one line a word.
-# ruff: noqa: E501
 revision = "0001"
 down_revision = None
 branch_labels = None

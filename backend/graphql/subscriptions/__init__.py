@@ -1,0 +1,1 @@
+"""Fields of Subscription: what happens, as it happens."""

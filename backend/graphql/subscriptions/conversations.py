@@ -1,0 +1,80 @@
+"""Following conversations: one, or the viewer's whole list."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Annotated, Any
+
+import strawberry
+
+from backend.graphql.context import Info
+from backend.graphql.scalars import Cursor
+from backend.graphql.types.event_views import EventView, ListEventView
+from backend.graphql.types.events import ConversationChanged, ConversationEvent, MessageAdded
+from backend.ids import parse_id
+
+After = Annotated[
+    Cursor | None,
+    strawberry.argument(
+        description="Replay everything after this cursor, then go live; null starts now."
+    ),
+]
+Followed = Annotated[strawberry.ID, strawberry.argument(description="The conversation.")]
+
+
+async def follow_messages(
+    info: Info, conversation_id: Followed, after: After = None
+) -> AsyncGenerator[Any, None]:
+    """Every new message, once, in order."""
+    async with aclosing(_events(info, conversation_id, after)) as events:
+        async for event in events:
+            if event.record.kind == "added":
+                yield event
+
+
+async def follow_events(
+    info: Info, conversation_id: Followed, after: After = None
+) -> AsyncGenerator[Any, None]:
+    """Everything that happens in a conversation, in order."""
+    async with aclosing(_events(info, conversation_id, after)) as events:
+        async for event in events:
+            yield event
+
+
+async def follow_list(info: Info, after: After = None) -> AsyncGenerator[Any, None]:
+    """Every change of the viewer's list."""
+    context = info.context
+    changes = context.services.live.owner(context.viewer, after or context.resume_after)
+    async with aclosing(changes):
+        async for change in changes:
+            yield ListEventView(change)
+
+
+async def _events(
+    info: Info, conversation_id: str, after: str | None
+) -> AsyncGenerator[EventView, None]:
+    context = info.context
+    changes = context.services.live.conversation(
+        context.viewer, conversation_id, after or context.resume_after
+    )
+    async with aclosing(changes):
+        async for change in changes:
+            yield EventView(change, parse_id(conversation_id) or "")
+
+
+def _streamed(resolver: Any, description: str) -> Any:
+    return strawberry.subscription(resolver=resolver, description=description)
+
+
+@strawberry.type(description="What happens, as it happens, each thing once and in order.")
+class Subscription:
+    message_added: MessageAdded = _streamed(
+        follow_messages, "The new messages of a conversation, on whatever branch."
+    )
+    conversation_events: ConversationEvent = _streamed(
+        follow_events, "Everything that happens in a conversation; ends when it is deleted."
+    )
+    conversation_changed: ConversationChanged = _streamed(
+        follow_list, "The viewer's whole list: what a sidebar shows."
+    )

@@ -1,0 +1,20 @@
+"""What the two databases do not say alike."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+async def damage(connection: AsyncConnection) -> list[str]:
+    """What the database itself finds wrong with its pages, indexes and references.
+
+    PostgreSQL checks its pages as it reads them and has no statement for the rest.
+    """
+    if connection.dialect.name != "sqlite":
+        return []
+    found = await connection.scalars(text("PRAGMA integrity_check(1000)"))
+    problems = [line for line in found if line != "ok"]
+    for child, row, parent, _ in await connection.execute(text("PRAGMA foreign_key_check")):
+        problems.append(f"row {row} of {child} refers to no row of {parent}")
+    return problems
