@@ -138,6 +138,22 @@ class MessageRepository:
             rows = await self._rows(self._limited(ids, scope, window))
         return _paged(ids, rows, scope, window)
 
+    async def before_position(
+        self, conversation_id: str, position: int | None, count: int
+    ) -> list[MessageRecord]:
+        """At most ``count`` messages of the active branch just before a position, or its last ones,
+        in order."""
+        statement = (
+            select(*COLUMNS)
+            .where(Message.owner_id == self._owner_id, Message.conversation_id == conversation_id)
+            .where(Message.active)
+            .order_by(Message.position.desc())
+            .limit(count)
+        )
+        if position is not None:
+            statement = statement.where(Message.position < position)
+        return (await self._rows(statement))[::-1]
+
     async def page_around(
         self, message: MessageRecord, scope: MessageScope, size: int
     ) -> Page[MessageRecord]:

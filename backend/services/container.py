@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backend.repositories.store import Store
 from backend.services.checks import CheckService
+from backend.services.context import ContextService
 from backend.services.conversations import ConversationService
 from backend.services.exports import ExportService
 from backend.services.imports import ImportService
@@ -23,4 +24,5 @@ class Services:
         self.exports = ExportService(store)
         self.checks = CheckService(store)
         self.streaming = StreamingService(store)
+        self.context = ContextService(store)
         self.live = LiveService(store, store.bus)
