@@ -7,32 +7,42 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from backend import __version__
 from backend.cli import cli
 from backend.config import Settings, load_settings
 from backend.database.database import Database
-from backend.database.migrate import migrate
+from backend.database.wakeups import database_bus
+from backend.events.open import open_bus
+from backend.graphql import http, socket_route
 from backend.repositories.store import Store
-from backend.routers import chats, health
+from backend.routers import rest
+from backend.security import front
 from backend.services.container import Services
+from backend.services.lifecycle import serving
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The whole server as an ASGI application; the database is opened and migrated when it starts."""
+    """The whole server as an ASGI application; its start opens and migrates the database."""
     settings = settings or load_settings()
     database = Database(settings)
-    services = Services(Store(database))
+    bus = open_bus(settings, lambda: database_bus(database))
+    services = Services(Store(database, bus))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await migrate(settings)
-        yield
-        await database.close()
+        async with serving(services, settings):
+            yield
+            await keeper.close()
 
-    app = FastAPI(title="Conversa", lifespan=lifespan)
+    app = FastAPI(
+        title="Conversa", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
     app.state.settings = settings
     app.state.services = services
-    app.include_router(health.router)
-    app.include_router(chats.router)
+    rest.install(app)
+    edge = http.install(app, services, settings)
+    keeper = socket_route.install(app, http.PATH, services, edge.operations)
+    front.guard(app, settings)
     return app
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.errors import ConfigurationError
 
 PREFIX = "CONVERSA_"
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
+Names = Annotated[tuple[str, ...], NoDecode]
+"""Names with commas between them."""
+ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -48,7 +52,81 @@ class Settings(BaseSettings):
     upload_megabytes: int = Field(
         2048, ge=1, description="Largest file taken by the REST import, in MiB."
     )
-    playground: bool = Field(True, description="Whether /graphql shows GraphiQL to a browser.")
+    events_url: str = Field(
+        "",
+        description="How processes tell each other of changes: empty for the database's own way "
+        "(looking at the SQLite file, PostgreSQL's LISTEN), local: for a single process, or "
+        "redis://host for Redis.",
+    )
+    stream_idle_seconds: float = Field(
+        120.0,
+        gt=0,
+        description="A message being written that gets no text for so long becomes INCOMPLETE.",
+    )
+    playground: bool = Field(
+        True,
+        description="Whether /graphql shows GraphiQL to a browser; never in the production profile.",
+    )
+    profile: Literal["development", "production"] = Field(
+        "development",
+        description="production: no introspection, no suggestions, no playground, HSTS on, and "
+        "GET from an unknown page needs a header that proves its origin.",
+    )
+    http_profile: Literal["default", "2026-09"] = Field(
+        "default",
+        description="The status codes of GraphQL over HTTP. default: those that every client knows; "
+        "2026-09: those of the specification's edition of September 2026 (422, 294).",
+    )
+    request_megabytes: int = Field(
+        20, ge=1, le=1024, description="Largest body of a GraphQL request, in MiB."
+    )
+    request_timeout: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which a GraphQL request that has no answer yet is ended.",
+    )
+    keep_alive: float = Field(
+        12.0, gt=0, le=300, description="Seconds between signs of life on a silent HTTP stream."
+    )
+    stream_seconds: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds after which an HTTP stream is ended; its client resumes by its cursor.",
+    )
+    documents: Literal["open", "locked"] = Field(
+        "open", description="locked: only the trusted documents are executed."
+    )
+    trusted_documents: str = Field(
+        "",
+        description="File of trusted documents: persisted documents of Relay or graphql-codegen, or "
+        "an operation manifest of Apollo. Empty: none.",
+    )
+    cors_origins: Names = Field(
+        (),
+        description="Origins, with commas between them, whose pages may call this server, such as "
+        "https://chat.example. Empty: only its own.",
+    )
+    allowed_hosts: Names = Field(
+        (),
+        description="Names, with commas between them, under which this server answers. Empty: "
+        "localhost and loopback addresses where it listens on one, any name elsewhere.",
+    )
+
+    @field_validator("cors_origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, names: object) -> object:
+        if isinstance(names, str):
+            return tuple(name.strip().lower() for name in names.split(",") if name.strip())
+        return names
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError("must be origins such as https://chat.example, without a path")
+        return origins
 
     @field_validator("database_url")
     @classmethod

@@ -24,6 +24,12 @@ def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
+def session_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """An engine of one connection that is kept: to listen on, or to hold a lock with."""
+    engine = _engine(url, settings, connections=1, options={})
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def migration_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine for migrations."""
     return _engine(url, settings, connections=1, options={})

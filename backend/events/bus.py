@@ -21,6 +21,9 @@ class Bus(Protocol):
         """Calls ``on_change`` for what is known to have changed, by whatever process, and
         ``on_hint`` when something changed that is not known."""
 
+    def attend(self, listening: bool) -> None:
+        """Says whether anybody in this process listens: only then is it worth while to look."""
+
     async def start(self) -> None:
         """Begins to hear other processes."""
 
@@ -52,6 +55,9 @@ class LocalBus:
         """Tells the listeners to look for themselves."""
         for _, on_hint in self._listeners:
             on_hint()
+
+    def attend(self, listening: bool) -> None:
+        """There is nothing to look at."""
 
     async def start(self) -> None:
         """There is nobody else to hear."""

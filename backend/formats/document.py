@@ -32,8 +32,8 @@ class DocumentMessage:
     """One message; ``parent_id`` is the ``id`` of an earlier message of the same document, or None.
 
     ``id`` is the source's own, any text, unique within its conversation. ``role`` is ``system``,
-    ``developer``, ``user``, ``assistant`` or ``tool``; ``status`` is ``complete``, ``incomplete`` or
-    ``failed``. Times are aware, in UTC; None where the source gives none.
+    ``developer``, ``user``, ``assistant`` or ``tool``; ``status`` is ``complete``, ``incomplete``
+    or ``failed``. Times are aware, in UTC; None where the source gives none.
     """
 
     id: str
@@ -58,9 +58,10 @@ class DocumentMessage:
 class DocumentConversation:
     """One conversation. ``messages`` holds every parent before its children.
 
-    ``format`` is the lower-case name of the format it was read from; ``external_id`` is the source's own
-    id, or, where the source has none, a digest of the content, so that the same input always gives the
-    same id. ``active_leaf_id`` is the last message of the branch the source showed.
+    ``format`` is the lower-case name of the format it was read from; ``external_id`` is the
+    source's own id, or, where the source has none, a digest of the content, so that the same input
+    always gives the same id. ``active_leaf_id`` is the last message of the branch the source
+    showed.
     """
 
     format: str

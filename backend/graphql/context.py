@@ -9,6 +9,7 @@ from strawberry.fastapi import BaseContext
 from strawberry.types.info import Info as StrawberryInfo
 
 from backend.graphql.dataloaders import Loaders
+from backend.graphql.limits import Admission
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.container import Services
@@ -24,6 +25,8 @@ class Context(BaseContext):
         self._streaming = streaming
         # Where a transport's own way of resuming (Last-Event-ID) says to go on.
         self.resume_after: str | None = None
+        # The operation under way and its cost; None where nothing was checked before.
+        self.admission: Admission | None = None
 
     @property
     def store(self) -> Store:

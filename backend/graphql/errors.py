@@ -80,6 +80,11 @@ class ErrorMasker(SchemaExtension):
             initial.errors = [shown(error) for error in initial.errors]
 
 
+def expected(error: ConversaError) -> GraphQLError:
+    """An expected failure that is about no field in particular, as clients see it."""
+    return GraphQLError(error.message, extensions={"code": error.code, "field": list(error.field)})
+
+
 def shown(error: GraphQLError) -> GraphQLError:
     """The error as clients see it."""
     cause = error.original_error

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import strawberry
 from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from backend.graphql.errors import ErrorMasker
+from backend.graphql.hooks import HookRunner
 from backend.graphql.mutations.conversations import ConversationMutations
 from backend.graphql.mutations.messages import MessageMutations
 from backend.graphql.mutations.streaming import StreamingMutations
+from backend.graphql.operations import AdmittedOperation
 from backend.graphql.printing import sorted_sdl
 from backend.graphql.queries.conversations import ConversationQueries
 from backend.graphql.queries.nodes import NodeQueries
@@ -38,13 +41,19 @@ class Schema(strawberry.Schema):
     ) -> None:
         """Does nothing."""
 
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> HookRunner:
+        """Our own runner of hooks."""
+        return HookRunner(execution_context, extensions)
+
 
 schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
     types=[Conversation, Message],
-    extensions=[ErrorMasker],
+    extensions=[AdmittedOperation, ErrorMasker],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.models import Conversation, ConversationTag, ConversationTombstone
+from backend.repositories.collisions import collisions
 from backend.repositories.pages import Key, Page, Window, cut
 from backend.repositories.records import ConversationRecord
 
@@ -130,17 +131,20 @@ class ConversationRepository:
             found[conversation_id].append(tag)
         return found
 
-    async def insert(self, **values: Any) -> None:
-        """Stores a new conversation; one that was deleted under the same id is forgotten."""
-        await self._connection.execute(
-            insert(Conversation).values(owner_id=self._owner_id, **values)
-        )
-        await self._connection.execute(
-            delete(ConversationTombstone).where(
-                ConversationTombstone.owner_id == self._owner_id,
-                ConversationTombstone.conversation_id == values["id"],
+    async def insert(self, **values: Any) -> int:
+        """Stores a new conversation and returns its revision; raises Collision.
+
+        Where one was deleted under the same id, the new one counts on from its last revision: who
+        holds a place in the old one's changes misses none of the new one's.
+        """
+        ended = await self._forget_deleted(values["id"])
+        revision: int = values["revision"] + ended
+        values |= {"revision": revision, "own_revision": values["own_revision"] + ended}
+        with collisions("pk_conversations", "Another conversation has this id."):
+            await self._connection.execute(
+                insert(Conversation).values(owner_id=self._owner_id, **values)
             )
-        )
+        return revision
 
     async def update(self, conversation_id: str, **values: Any) -> None:
         """Changes columns of one conversation."""
@@ -181,6 +185,18 @@ class ConversationRepository:
                 owner_revision=owner_revision,
             )
         )
+
+    async def _forget_deleted(self, conversation_id: str) -> int:
+        """Removes a tombstone; returns the revision it stood for, 0 where there was none."""
+        statement = (
+            delete(ConversationTombstone)
+            .where(
+                ConversationTombstone.owner_id == self._owner_id,
+                ConversationTombstone.conversation_id == conversation_id,
+            )
+            .returning(ConversationTombstone.revision)
+        )
+        return await self._connection.scalar(statement) or 0
 
     async def _one(self, statement: Select[Any], conversation_id: str) -> ConversationRecord | None:
         canonical = parse_id(conversation_id)

@@ -200,7 +200,8 @@ class ImportRepository:
     ) -> tuple[Any, ...]:
         values = [self._owner_id, *row]
         for place, convert in converters:
-            values[place] = convert(values[place])
+            if values[place] is not None:
+                values[place] = convert(values[place])
         return tuple(values)
 
 

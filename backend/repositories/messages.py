@@ -26,6 +26,7 @@ from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.models import Conversation, Message, MessageTombstone
 from backend.repositories.chunks import ChunkRepository
+from backend.repositories.collisions import collisions
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.records import MessageRecord, SiblingRecord
 
@@ -201,9 +202,10 @@ class MessageRepository:
         return found
 
     async def insert(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Stores messages; parents come before children."""
+        """Stores messages; parents come before children. Raises Collision."""
         keyed = [{"owner_id": self._owner_id, **row} for row in rows]
-        await self._connection.execute(insert(Message), keyed)
+        with collisions("pk_messages", "Another message has this id."):
+            await self._connection.execute(insert(Message), keyed)
         await self._connection.execute(
             delete(MessageTombstone).where(
                 MessageTombstone.owner_id == self._owner_id,

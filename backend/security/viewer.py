@@ -20,6 +20,10 @@ class Viewer:
     scopes: tuple[str, ...] = SCOPES
     expires_at: datetime | None = None
 
+    def may(self, scope: str) -> bool:
+        """Whether a scope is granted: who administers may write, and who writes may read."""
+        return any(held in self.scopes for held in SCOPES[SCOPES.index(scope) :])
+
 
 LOCAL_VIEWER = Viewer(owner_id="local", name="local")
 """The only one there is where nobody has to say who he is."""

@@ -8,6 +8,7 @@ from typing import Any
 from backend.errors import Conflict, Invalid, NotFound
 from backend.ids import new_id
 from backend.repositories.records import MessageRecord
+from backend.repositories.store import ReadUnit
 from backend.services.drafts import MessageDraft, checked_id
 from backend.services.editing import ConversationEdit
 
@@ -23,6 +24,27 @@ COMPARED = (
     "metadata_json",
 )
 Prepared = tuple[MessageDraft, dict[str, Any]]
+
+
+async def is_repeated(
+    unit: ReadUnit,
+    existing: MessageRecord,
+    prepared: Prepared,
+    compared: Sequence[str] = COMPARED,
+) -> bool:
+    """Whether a stored message is what this draft made of it.
+
+    An edit since then does not make the request another one: it is held against the text the
+    message was first stored with.
+    """
+    draft, values = prepared
+    first = existing._asdict()
+    if existing.edited_at is not None:
+        versions = await unit.versions.list_by_messages([existing.id])
+        for original in versions.get(existing.id, [])[:1]:
+            first |= {"content": original.content, "parts_json": original.parts_json}
+    same_moment = draft.created_at in (None, existing.created_at)
+    return same_moment and all(first[key] == values[key] for key in compared)
 
 
 class Chain:
@@ -98,18 +120,9 @@ class Chain:
     async def _require_same(
         self, existing: MessageRecord, draft: MessageDraft, values: dict[str, Any]
     ) -> None:
-        """A repeated request changes nothing. An edit since then does not make it another one: it
-        is held against the text the message was first stored with."""
-        first = existing._asdict()
-        if existing.edited_at is not None:
-            versions = await self._edit.unit.versions.list_by_messages([existing.id])
-            if versions.get(existing.id):
-                original = versions[existing.id][0]
-                first |= {"content": original.content, "parts_json": original.parts_json}
-        same = all(first[key] == values[key] for key in self._compared)
-        if draft.created_at is not None and draft.created_at != existing.created_at:
-            same = False
-        if not same or existing.conversation_id != self._edit.id:
+        here = existing.conversation_id == self._edit.id
+        prepared = (draft, values)
+        if not here or not await is_repeated(self._edit.unit, existing, prepared, self._compared):
             raise Conflict(
                 "Another message has this id.",
                 field=(*draft.path, "id"),

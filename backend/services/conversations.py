@@ -11,10 +11,11 @@ from backend import limits
 from backend.errors import Conflict, NotFound, TooLarge
 from backend.events.changes import ConversationChanged
 from backend.ids import new_id
+from backend.repositories.collisions import Collision
 from backend.repositories.records import ConversationRecord, MessageRecord
 from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
-from backend.services.appending import Chain, Prepared
+from backend.services.appending import Chain, Prepared, is_repeated
 from backend.services.drafts import (
     MessageDraft,
     checked_id,
@@ -68,6 +69,19 @@ class ConversationService:
         values = _new_values(draft)
         tags = tag_texts(draft.tags)
         prepared = [(each, message_values(each)) for each in draft.messages]
+        try:
+            return await self._create(viewer, values, tags, prepared)
+        except Collision:
+            # The same conversation was made in the meantime: now it can be compared.
+            return await self._create(viewer, values, tags, prepared)
+
+    async def _create(
+        self,
+        viewer: Viewer,
+        values: dict[str, Any],
+        tags: Sequence[str],
+        prepared: Sequence[Prepared],
+    ) -> ConversationRecord:
         async with self._store.write(viewer) as unit:
             existing = await unit.conversations.find_locked(values["id"])
             if existing is not None:
@@ -95,7 +109,7 @@ class ConversationService:
             }
             if "title" not in values:
                 values.pop("title_key", None)
-            tagged = tags is not None and await _retag(unit, conversation_id, tags)
+            tagged = tags is not None and await _retag(unit, edit.id, tags)
             if values or tagged:
                 await edit.finish(own_revision=edit.next_revision(), **values)
             return await unit.conversations.get(conversation_id)
@@ -151,8 +165,7 @@ class ConversationService:
 async def insert_conversation(unit: WriteUnit, values: dict[str, Any], tags: Sequence[str]) -> None:
     """Stores a conversation without messages and announces it."""
     owner_revision = await unit.next_owner_revision()
-    revision = values.get("revision", 1)
-    await unit.conversations.insert(**values, owner_revision=owner_revision)
+    revision = await unit.conversations.insert(**values, owner_revision=owner_revision)
     if tags:
         await unit.conversations.replace_tags(values["id"], tags)
     unit.record(ConversationChanged(unit.owner_id, values["id"], revision, owner_revision))
@@ -234,15 +247,27 @@ async def _require_same(
     compared = ("title", "metadata_json", "pinned")
     same = all(getattr(existing, key) == values[key] for key in compared)
     stored_tags = (await unit.conversations.tags_by_ids([existing.id])).get(existing.id, [])
-    first = await unit.branches.first_added(existing.id, len(prepared))
-    said = [(row.role, row.content) for row in first]
-    asked = [(each["role"], each["content"]) for _, each in prepared]
-    if not same or stored_tags != list(tags) or said != asked:
+    said = await _says_the_same(unit, existing.id, prepared)
+    if not same or stored_tags != list(tags) or not said:
         raise Conflict(
             "Another conversation has this id.",
             field=("id",),
             current_revision=existing.revision,
         )
+
+
+async def _says_the_same(
+    unit: WriteUnit, conversation_id: str, prepared: Sequence[Prepared]
+) -> bool:
+    """Whether a conversation began with these messages, whatever was said after them."""
+    first = await unit.branches.first_added(conversation_id, len(prepared))
+    if len(first) < len(prepared):
+        return False
+    for row, (draft, values) in zip(first, prepared, strict=True):
+        other_id = draft.id is not None and checked_id(draft.id) != row.id
+        if other_id or not await is_repeated(unit, row, (draft, values)):
+            return False
+    return True
 
 
 async def _copy_branch(unit: WriteUnit, leaf: MessageRecord, conversation_id: str) -> None:

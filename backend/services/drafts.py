@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -51,6 +51,7 @@ def message_values(draft: MessageDraft) -> dict[str, Any]:
     """The columns a draft fills by itself; raises Invalid or TooLarge."""
     if draft.role not in ROLES:
         raise Invalid(f"role must be one of {', '.join(ROLES)}.", field=(*draft.path, "role"))
+    check_moment(draft.created_at, (*draft.path, "createdAt"))
     return {
         "role": draft.role,
         "name": optional_text(draft.name, (*draft.path, "name")),
@@ -98,6 +99,18 @@ def checked_content(text: str, path: Path) -> str:
     ):
         raise _content_too_large(path)
     return clean
+
+
+def check_moment(moment: datetime | None, path: Path) -> None:
+    """Raises Invalid where a moment has no zone, or is in UTC outside the years that are stored."""
+    if moment is None:
+        return
+    try:
+        known = bool(moment.tzinfo and moment.astimezone(UTC))
+    except OverflowError:
+        known = False
+    if not known:
+        raise Invalid("A time has a zone and lies in the years 1 to 9999.", field=path)
 
 
 def metadata_text(value: Any, path: Path) -> str | None:

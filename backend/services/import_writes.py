@@ -32,7 +32,8 @@ async def still_to_do(unit: ReadUnit, items: Sequence[ImportItem]) -> list[Impor
 async def write(unit: WriteUnit, items: Sequence[ImportItem]) -> list[Result]:
     """Stores conversations, or what is new in them; raises RowsRefused."""
     here = await _found(unit, items)
-    locked = await unit.imports.lock([found.id for found in here if found is not None])
+    known = [found.id for found in here if found is not None]
+    locked = await unit.imports.lock(known) if known else {}
     results: dict[int, Result] = {}
     new: list[ImportItem] = []
     # Those that are here come first: each locks its own row already, and the owner's only now.

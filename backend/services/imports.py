@@ -13,7 +13,7 @@ import anyio.to_thread
 from backend.errors import UnsupportedFormat
 from backend.formats.document import DocumentConversation, DocumentFailure
 from backend.formats.errors import UnsupportedFormat as UnknownShape
-from backend.formats.reader import open_documents, read_documents, read_value
+from backend.formats.reader import Documents, open_documents, read_documents, read_value
 from backend.repositories.imports import RowsRefused
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
@@ -34,7 +34,7 @@ FAILURES_LISTED = 1000
 class ImportReport:
     """What an import did, in conversations: ``imported`` ones are new here or have news, and are
     stored; ``messages`` counts the messages that were added or changed. After a dry run: what it
-    would have done."""
+    would have done. ``position`` of ``total`` bytes were read for it, where they can be counted."""
 
     formats: list[str] = field(default_factory=list)
     imported: int = 0
@@ -42,6 +42,8 @@ class ImportReport:
     failed: int = 0
     messages: int = 0
     failures: list[ImportFailure] = field(default_factory=list)
+    position: int = 0
+    total: int | None = None
 
     @property
     def format(self) -> str | None:
@@ -121,6 +123,8 @@ class ImportService:
         async with aclosing(read_ahead(batches(documents))) as ahead:
             async for batch in ahead:
                 await self._import(viewer, batch, report, options)
+                if isinstance(documents, Documents):
+                    report.position, report.total = documents.position, documents.total
                 if options.on_batch is not None:
                     options.on_batch(report)
         return report

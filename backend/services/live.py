@@ -49,6 +49,7 @@ class LiveService:
         self._feeds: dict[FeedKey, Feed] = {}
         self._poll: asyncio.Task[None] | None = None
         self._nudge = asyncio.Event()
+        self._bus = bus
         bus.listen(self._on_change, self._nudge.set)
 
     async def conversation(
@@ -118,6 +119,7 @@ class LiveService:
         feed = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = Feed(read, current)
+            self._bus.attend(True)
             self._keep_polling()
         try:
             async with aclosing(follow(feed, read, start)) as changes:
@@ -126,6 +128,7 @@ class LiveService:
         finally:
             if not feed.followers and self._feeds.get(key) is feed:
                 del self._feeds[key]
+                self._bus.attend(bool(self._feeds))
                 await feed.close()
 
     def _conversation_reader(self, viewer: Viewer, conversation_id: str) -> Read:

@@ -20,8 +20,6 @@ from backend.graphql.limits import (
     sized_by,
 )
 
-Slice = Annotated[int | None, strawberry.argument()]
-
 
 @strawberry.enum
 class Role(enum.Enum):
@@ -75,16 +73,19 @@ class MessageConnection:
     page_info: PageInfo
 
 
+def messages(
+    first: int | None = None, last: int | None = None, role: Role | None = None
+) -> MessageConnection:
+    return MessageConnection(edges=[], nodes=[], page_info=PageInfo(has_next_page=False))
+
+
 @strawberry.type
 class Conversation(Node):
     title: str
     last_message: Message | None
-
-    @strawberry.field(directives=[connection_size(50)])
-    def messages(
-        self, first: Slice = None, last: Slice = None, role: Role | None = None
-    ) -> MessageConnection:
-        return MessageConnection(edges=[], nodes=[], page_info=PageInfo(has_next_page=False))
+    messages: MessageConnection = strawberry.field(
+        resolver=messages, directives=[connection_size(50)]
+    )
 
 
 @strawberry.type(directives=[cost(0)])
@@ -111,12 +112,38 @@ class AddMessages:
     messages: list[NewMessage]
 
 
-def conversations() -> ConversationConnection:
+def conversations(first: int | None = None, last: int | None = None) -> ConversationConnection:
     found = [
         Conversation(id=strawberry.ID(str(number)), title="A talk", last_message=None)
         for number in range(3)
     ]
     return ConversationConnection(edges=[], nodes=found, page_info=PageInfo(has_next_page=False))
+
+
+def nodes(ids: list[strawberry.ID]) -> list[Node | None]:
+    return []
+
+
+def search(
+    query: str,
+    deep: Annotated[bool, strawberry.argument(directives=[cost(10)])] = False,
+    approximate: Annotated[bool, strawberry.argument(directives=[cost(-20)])] = False,
+) -> list[Message]:
+    return []
+
+
+def add_messages(input: AddMessages) -> list[Message]:  # noqa: A002 - the name in the schema
+    return []
+
+
+@strawberry.type
+class SendMessagesPayload:
+    messages: list[Message]
+    conversation: Conversation | None
+
+
+def send_messages(input: AddMessages) -> SendMessagesPayload:  # noqa: A002 - the name in the schema
+    return SendMessagesPayload(messages=[], conversation=None)
 
 
 @strawberry.type
@@ -126,39 +153,43 @@ class Query:
         return f"hello {name}"
 
     @strawberry.field
-    def node(self, id: strawberry.ID) -> Node | None:
+    def node(self, id: strawberry.ID) -> Node | None:  # noqa: A002 - the name in the schema
         return None
 
-    @strawberry.field(directives=[sized_by("ids", default=100)])
-    def nodes(self, ids: list[strawberry.ID]) -> list[Node | None]:
-        return []
-
-    @strawberry.field(directives=[connection_size(20)])
-    def conversations(self, first: Slice = None, last: Slice = None) -> ConversationConnection:
-        return conversations()
-
-    @strawberry.field(directives=[cost(5)])
-    def search(
-        self,
-        query: str,
-        deep: Annotated[bool, strawberry.argument(directives=[cost(10)])] = False,
-        approximate: Annotated[bool, strawberry.argument(directives=[cost(-20)])] = False,
-    ) -> list[Message]:
-        return []
+    nodes: list[Node | None] = strawberry.field(
+        resolver=nodes, directives=[sized_by("ids", default=100)]
+    )
+    conversations: ConversationConnection = strawberry.field(
+        resolver=conversations, directives=[connection_size(20)]
+    )
+    search: list[Message] = strawberry.field(resolver=search, directives=[cost(5)])
 
 
 @strawberry.type
 class Mutation:
-    @strawberry.mutation(directives=[sized_by("input.messages", default=250)])
-    def add_messages(self, input: AddMessages) -> list[Message]:
-        return []
+    send_messages: SendMessagesPayload = strawberry.mutation(
+        resolver=send_messages,
+        directives=[sized_by("input.messages", default=250, fields=["messages"])],
+    )
+    add_messages: list[Message] = strawberry.mutation(
+        resolver=add_messages, directives=[sized_by("input.messages", default=250)]
+    )
 
 
 @strawberry.type
 class Subscription:
     @strawberry.subscription
     async def message_added(self) -> AsyncIterator[Message]:
-        yield conversations().nodes[0].last_message
+        talk = conversations().nodes[0]
+        yield Message(
+            id=talk.id,
+            content="hello",
+            role=Role.USER,
+            conversation=talk,
+            siblings=[],
+            parts=[],
+            tags=[],
+        )
 
 
 SCHEMA = strawberry.Schema(Query, Mutation, Subscription)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 import strawberry
@@ -51,7 +51,7 @@ def test_the_definitions_are_those_of_the_specification() -> None:
         "sizedFields": "[String!]",
         "requireOneSlicingArgument": "Boolean",
     }
-    assert size_directive.args["requireOneSlicingArgument"].default_value is True
+    assert "requireOneSlicingArgument: Boolean = true" in SCHEMA.as_str()
     assert not cost_directive.is_repeatable
     assert not size_directive.is_repeatable
 
@@ -94,6 +94,33 @@ class Things:
     nodes: list[Thing]
 
 
+@strawberry.interface
+class Named:
+    name: str = strawberry.field(directives=[cost(2)])
+
+
+@strawberry.type
+class Ann(Named):
+    pass
+
+
+@strawberry.type
+class NamedRoot:
+    ann: Ann
+
+
+@strawberry.input
+class Filter:
+    name: str = strawberry.field(directives=[cost(2)])
+
+
+@strawberry.type
+class FilterRoot:
+    @strawberry.field
+    def found(self, by: Filter) -> int:
+        return 0
+
+
 def schema_with(returned: Any, *directives: object) -> Any:
     def things(first: int = 5) -> Any:
         return []
@@ -107,6 +134,7 @@ def schema_with(returned: Any, *directives: object) -> Any:
     [
         (list[Thing], sized_by("last", default=5), "no argument last"),
         (list[Thing], sized_by("first.deeper", default=5), "no argument first.deeper"),
+        (Things, connection_size(5), "edges is no list field"),
         (Thing, list_size(5), "must return a list"),
         (list[Thing], ListSize(sized_fields=["nodes"]), "must return no list"),
         (Things, ListSize(sized_fields=["edges"], assumed_size=1), "edges is no list field"),
@@ -121,36 +149,8 @@ def test_a_directive_that_contradicts_the_schema_is_refused(
         CostModel(schema_with(returned, directive), QueryLimits())
 
 
-def test_a_connection_size_names_only_lists_that_are_there() -> None:
-    with pytest.raises(ValueError, match="last"):
-        CostModel(schema_with(Things, connection_size(5)), QueryLimits())
-
-
 def test_a_weight_that_would_never_be_charged_is_refused() -> None:
-    @strawberry.interface
-    class Named:
-        name: str = strawberry.field(directives=[cost(2)])
-
-    @strawberry.type
-    class Ann(Named):
-        pass
-
-    @strawberry.type
-    class Root:
-        ann: Ann
-
     with pytest.raises(ValueError, match=r"@cost on Named\.name"):
-        CostModel(strawberry.Schema(Root)._schema, QueryLimits())
-
-    @strawberry.input
-    class Filter:
-        name: Annotated[str, "searched for"] = strawberry.field(directives=[cost(2)])
-
-    @strawberry.type
-    class Other:
-        @strawberry.field
-        def found(self, by: Filter) -> int:
-            return 0
-
+        CostModel(strawberry.Schema(NamedRoot)._schema, QueryLimits())
     with pytest.raises(ValueError, match=r"@cost on Filter\.name"):
-        CostModel(strawberry.Schema(Other)._schema, QueryLimits())
+        CostModel(strawberry.Schema(FilterRoot)._schema, QueryLimits())

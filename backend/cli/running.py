@@ -1,0 +1,70 @@
+"""What all verbs share: settings, the services over a database, and how failures end a command.
+
+Exit codes: 0 done, 1 something failed, 2 wrong usage or a wrong setting, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.config import Settings, load_settings
+from backend.database.database import Database
+from backend.errors import ConfigurationError, ConversaError
+from backend.repositories.store import Store
+from backend.services.container import Services
+
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+Answer = TypeVar("Answer")
+
+
+def say(text: str) -> None:
+    """A line for people, beside what a command puts out."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def one_line_failures() -> Iterator[None]:
+    """Ends the command with one line and an exit code where something expected goes wrong."""
+    try:
+        yield
+    except ConfigurationError as error:
+        say(str(error))
+        raise typer.Exit(MISUSED) from None
+    except ConversaError as error:
+        say(error.message)
+        raise typer.Exit(FAILED) from None
+    except (SQLAlchemyError, OSError) as error:
+        reason = str(getattr(error, "orig", None) or error) or type(error).__name__
+        say(f"It stopped: {reason}")
+        raise typer.Exit(FAILED) from None
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def settings_of(**overrides: object) -> Settings:
+    """The settings, with what the command line says in place of what the environment does."""
+    return load_settings(**{name: value for name, value in overrides.items() if value is not None})
+
+
+@asynccontextmanager
+async def services_of(settings: Settings) -> AsyncIterator[Services]:
+    """The services over the settings' database."""
+    database = Database(settings)
+    try:
+        yield Services(Store(database))
+    finally:
+        await database.close()
+
+
+def run(job: Coroutine[Any, Any, Answer]) -> Answer:
+    """Runs a job to its end."""
+    with one_line_failures():
+        return asyncio.run(job)
+    raise AssertionError("unreachable")

@@ -1,0 +1,100 @@
+"""The verb that serves."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from backend import __version__
+from backend.cli.logs import log_config
+from backend.cli.running import FAILED, one_line_failures, run, settings_of
+from backend.config import PREFIX, Settings
+from backend.database.database import database_url
+from backend.database.migrate import migrate
+from backend.errors import ConfigurationError
+
+APPLICATION = "app:create_app"
+BACKLOG = 2048
+SHUTDOWN_SECONDS = 10
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 1,
+) -> None:
+    """Serve GraphQL and REST; make or migrate the database first."""
+    with one_line_failures():
+        settings = settings_of(host=host, port=port)
+        run(migrate(settings))
+        listening = listen(settings)
+    # The application reads its settings itself, in this process or in several others.
+    os.environ[f"{PREFIX}HOST"], os.environ[f"{PREFIX}PORT"] = _address(listening)
+    typer.echo(_greeting(settings, listening))
+    sys.stdout.flush()
+    config = uvicorn.Config(
+        APPLICATION,
+        factory=True,
+        workers=workers,
+        log_config=log_config(settings.log_level),
+        # A request's address may hold what people wrote; what is worth logging, the edges log.
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        if workers > 1:
+            Multiprocess(config, sockets=[listening]).run()
+        else:
+            server.run(sockets=[listening])
+    if workers == 1 and not server.started:
+        raise typer.Exit(FAILED)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A socket on the settings' address; who connects from now on is answered once the server is
+    up. Raises ConfigurationError."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+    except OSError as error:
+        raise ConfigurationError(f"{PREFIX}HOST: {settings.host}: {error.strerror}") from None
+    try:
+        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        raise ConfigurationError(
+            f"{PREFIX}PORT: {place}: {os.strerror(error.errno or 0)}"
+        ) from None
+    listening.set_inheritable(True)
+    return listening
+
+
+def _address(listening: socket.socket) -> tuple[str, str]:
+    host, port = listening.getsockname()[:2]
+    return str(host), str(port)
+
+
+def _greeting(settings: Settings, listening: socket.socket) -> str:
+    host, port = _address(listening)
+    base = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lines = {
+        "GraphQL and playground": f"{base}/graphql",
+        "REST documentation": f"{base}/docs",
+        "Health": f"{base}/healthz",
+        "Data": database_url(settings).render_as_string(hide_password=True),
+    }
+    width = max(map(len, lines))
+    told = (f"  {name.ljust(width)}  {value}" for name, value in lines.items())
+    return "\n".join((f"Conversa {__version__}", *told))

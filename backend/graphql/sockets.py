@@ -1,0 +1,225 @@
+"""GraphQL over WebSockets by the graphql-transport-ws protocol, and no other.
+
+The protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+from typing import Any
+
+import orjson
+from graphql import GraphQLError, GraphQLSchema
+from graphql.language import OperationType
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from backend.graphql.context import Context
+from backend.graphql.operations import Operations, Rejected
+from backend.graphql.parameters import Malformed, Parameters, parameters_from
+from backend.graphql.socket_keeper import SocketKeeper
+from backend.graphql.subscribing import StreamFailed, answer_once, stream
+
+logger = logging.getLogger("conversa.sockets")
+
+PROTOCOL = "graphql-transport-ws"
+OPERATIONS = 100
+"""Operations at once on one socket."""
+FRAME_CHARACTERS = 1024 * 1024
+"""The largest frame that is taken as an operation."""
+MALFORMED_FRAMES = 16
+"""Frames that are no messages, before a socket is closed for them. A single one, which the protocol
+would close for, would end every other operation on the socket with it."""
+
+BAD_REQUEST = 4400
+UNAUTHORIZED = 4401
+INIT_TIMEOUT = 4408
+DUPLICATE = 4409
+TOO_MANY_INITS = 4429
+
+
+class Socket:
+    """One connection: reads messages, runs an operation as a task each."""
+
+    def __init__(
+        self,
+        websocket: WebSocket,
+        core: GraphQLSchema,
+        operations: Operations,
+        make_context: Callable[[dict[str, Any] | None], Context],
+        keeper: SocketKeeper,
+    ) -> None:
+        self._websocket = websocket
+        self._core = core
+        self._operations = operations
+        self._make_context = make_context
+        self._keeper = keeper
+        self._context: Context | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._malformed = 0
+        self._closed = False
+        self.opened_at = self.heard_at = asyncio.get_running_loop().time()
+        self.sending_since: float | None = None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the client has said who it is."""
+        return self._context is not None
+
+    async def run(self) -> None:
+        """Serves until one of the two goes."""
+        if PROTOCOL not in self._websocket.scope.get("subprotocols", ()):
+            await self._websocket.close(4406, f"Only {PROTOCOL} is spoken here")
+            return
+        await self._websocket.accept(subprotocol=PROTOCOL)
+        self._keeper.add(self)
+        try:
+            while not self._closed:
+                await self._receive()
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            self._keeper.discard(self)
+            await self._cancel_all()
+
+    async def close(self, code: int, reason: str) -> None:
+        """Closes the socket and says why."""
+        if not self._closed:
+            self._closed = True
+            with suppress(Exception):
+                await self._websocket.close(code, reason)
+
+    async def ping(self) -> None:
+        """Asks the client for a sign of life."""
+        await self._send_text('{"type":"ping"}')
+
+    async def _receive(self) -> None:
+        event = await self._websocket.receive()
+        if event["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(event.get("code", 1000))
+        self.heard_at = asyncio.get_running_loop().time()
+        message = _decoded(event.get("text"))
+        if message is None:
+            await self._count_malformed()
+            return
+        await self._handle(message)
+
+    async def _count_malformed(self) -> None:
+        self._malformed += 1
+        if self._malformed > MALFORMED_FRAMES or not self.acknowledged:
+            await self.close(BAD_REQUEST, "A frame is a JSON object with a type")
+
+    async def _handle(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "connection_init":
+            await self._initialise(message)
+        elif kind == "ping":
+            await self._send_text('{"type":"pong"}')
+        elif kind == "subscribe":
+            await self._subscribe(message)
+        elif kind == "complete":
+            self._complete(message)
+        elif kind != "pong":
+            await self._count_malformed()
+
+    async def _initialise(self, message: dict[str, Any]) -> None:
+        if self._context is not None:
+            await self.close(TOO_MANY_INITS, "Too many initialisation requests")
+            return
+        payload = message.get("payload")
+        self._context = self._make_context(payload if isinstance(payload, dict) else None)
+        await self._send_text('{"type":"connection_ack"}')
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        operation_id = message.get("id")
+        if self._context is None:
+            await self.close(UNAUTHORIZED, "Unauthorized")
+        elif not isinstance(operation_id, str) or not operation_id:
+            await self._count_malformed()
+        elif operation_id in self._tasks:
+            await self.close(DUPLICATE, f"Subscriber for {operation_id[:60]} already exists")
+        elif len(self._tasks) >= OPERATIONS:
+            await self._fail(operation_id, f"At most {OPERATIONS} operations on one socket.")
+        elif message["size"] > FRAME_CHARACTERS:
+            await self._fail(operation_id, f"A frame takes at most {FRAME_CHARACTERS} characters.")
+        else:
+            run = self._run(operation_id, message.get("payload"), self._context)
+            self._tasks[operation_id] = asyncio.create_task(run)
+
+    def _complete(self, message: dict[str, Any]) -> None:
+        task = self._tasks.pop(str(message.get("id")), None)
+        if task is not None:
+            task.cancel()
+
+    async def _run(self, operation_id: str, payload: object, context: Context) -> None:
+        try:
+            await self._answer(operation_id, parameters_from(payload), context)
+            await self._send(operation_id, "complete", None)
+        except Malformed as error:
+            await self._fail(operation_id, error.message)
+        except (Rejected, StreamFailed) as refusal:
+            await self._send(operation_id, "error", _formatted(refusal.errors))
+        except (WebSocketDisconnect, RuntimeError):
+            self._closed = True
+        except Exception:
+            logger.exception("an operation on a socket failed")
+            await self._fail(operation_id, "Something unexpected went wrong.")
+        finally:
+            if self._tasks.get(operation_id) is asyncio.current_task():
+                del self._tasks[operation_id]
+
+    async def _answer(self, operation_id: str, parameters: Parameters, context: Context) -> None:
+        head = b'{"id":' + orjson.dumps(operation_id) + b',"type":"next","payload":'
+        admission = self._operations.admit(parameters)
+        if admission.operation.operation is not OperationType.SUBSCRIPTION:
+            result = await self._operations.execute(admission, parameters, context)
+            await self._send_text((head + answer_once(result) + b"}").decode())
+            return
+        document, variables = admission.prepared.document, parameters.variables or {}
+        answers = stream(self._core, document, admission.operation, variables, context)
+        async with aclosing(answers):
+            async for answer in answers:
+                await self._send_text((head + answer.payload + b"}").decode())
+
+    async def _fail(self, operation_id: str, message: str) -> None:
+        error = GraphQLError(message, extensions={"code": "INVALID"})
+        await self._send(operation_id, "error", _formatted([error]))
+
+    async def _send(self, operation_id: str, kind: str, payload: object) -> None:
+        message = {"id": operation_id, "type": kind}
+        if payload is not None:
+            message["payload"] = payload  # type: ignore[assignment]
+        await self._send_text(orjson.dumps(message).decode())
+
+    async def _send_text(self, text: str) -> None:
+        if self._closed:
+            return
+        self.sending_since = asyncio.get_running_loop().time()
+        await self._websocket.send({"type": "websocket.send", "text": text})
+        self.sending_since = None
+
+    async def _cancel_all(self) -> None:
+        self._closed = True
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _decoded(text: str | None) -> dict[str, Any] | None:
+    """A message, with its size, or None where the frame is none."""
+    if text is None:
+        return None
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return None
+    return {**message, "size": len(text)}
+
+
+def _formatted(errors: list[GraphQLError]) -> list[Any]:
+    return [error.formatted for error in errors]

@@ -1,0 +1,43 @@
+"""REST as a whole: every router, the failures of addresses that are none, the OpenAPI document."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import chain
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from backend.routers import chats, context, docs, health, message_details, messages, transfer
+from backend.routers.openapi import openapi_document
+from backend.routers.problems import http_problem
+
+ROUTERS = tuple(
+    each.router for each in (chats, messages, message_details, context, transfer, health, docs)
+)
+
+
+def install(app: FastAPI) -> None:
+    """Adds REST to an application whose state holds the settings and the services."""
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_exception_handler(HTTPException, _refuse)
+    app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    return http_problem(error, methods_at(request.url.path))
+
+
+def methods_at(path: str) -> list[str]:
+    """The methods of an address: the framework knows those of the first route alone."""
+    routes = chain.from_iterable(router.routes for router in ROUTERS)
+    return sorted(
+        method
+        for route in routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+        for method in route.methods or ()
+    )

@@ -1,0 +1,26 @@
+"""Who asks, and the services he asks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from backend.security.viewer import LOCAL_VIEWER, Viewer
+from backend.services.container import Services
+
+
+def viewer_of(request: Request) -> Viewer:
+    """The one on whose behalf this request is answered."""
+    viewer: Viewer = getattr(request.state, "viewer", LOCAL_VIEWER)
+    return viewer
+
+
+def services_of(request: Request) -> Services:
+    """The services of this server."""
+    services: Services = request.app.state.services
+    return services
+
+
+RequestViewer = Annotated[Viewer, Depends(viewer_of)]
+RequestServices = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,140 @@
+"""What comes before every edge: the request's id, the names we answer to, and who may call.
+
+An id stands on every answer and in every line that is logged meanwhile. Under a name that is not
+ours nothing is answered: a page can give its own name our address, and would then be taken by the
+browser for one of ours (DNS rebinding). Pages of other origins are let in where the settings list
+them.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextvars import ContextVar
+from ipaddress import ip_address
+
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.config import Settings
+from backend.ids import new_id
+
+HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+REQUEST_HEADERS = (
+    "authorization",
+    "apollo-require-preflight",
+    "content-type",
+    "if-match",
+    "if-none-match",
+    "last-event-id",
+    "x-apollo-operation-name",
+    "x-graphql-cost",
+    "x-request-id",
+    "x-requested-with",
+)
+RESPONSE_HEADERS = ("etag", "link", "location", "ratelimit", "retry-after", "x-request-id")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_current: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+def current_request_id() -> str:
+    """The id of the request under way; a dash outside of one."""
+    return _current.get()
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives every record of a log handler a ``request_id``."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = current_request_id()
+        return True
+
+
+class Front:
+    """The middleware. It costs a few microseconds a request."""
+
+    def __init__(self, app: ASGIApp, *, names: frozenset[str] | None, hsts: bool) -> None:
+        self._app = app
+        self._names = names
+        self._common = (HSTS,) if hsts else ()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        token = _current.set(request_id)
+        common = ((b"x-request-id", request_id.encode()), *self._common)
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] in ("http.response.start", "websocket.accept"):
+                message["headers"] = [*message.get("headers", ()), *common]
+            await send(message)
+
+        try:
+            app = self._app if self._answers_to(scope) else _misdirected
+            await app(scope, receive, send_with_id)
+        finally:
+            _current.reset(token)
+
+    def _answers_to(self, scope: Scope) -> bool:
+        if self._names is None:
+            return True
+        host = _header(scope, b"host") or b""
+        return _without_port(host.decode("latin-1").lower()) in self._names
+
+
+def guard(app: Starlette, settings: Settings) -> None:
+    """Puts the front before an application, and CORS where origins are listed."""
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=METHODS,
+            allow_headers=REQUEST_HEADERS,
+            expose_headers=RESPONSE_HEADERS,
+            max_age=7200,
+        )
+    production = settings.profile == "production"
+    app.add_middleware(Front, names=own_names(settings), hsts=production)
+
+
+def own_names(settings: Settings) -> frozenset[str] | None:
+    """The names this server answers to; None for any."""
+    if settings.allowed_hosts:
+        return frozenset(settings.allowed_hosts)
+    return frozenset((*LOOPBACK_NAMES, settings.host)) if _is_loopback(settings.host) else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _request_id(scope: Scope) -> str:
+    given = _header(scope, b"x-request-id")
+    return given.decode() if given and _ID.fullmatch(given) else new_id()
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+def _without_port(host: str) -> str:
+    return re.sub(r":[0-9]+\Z", "", host)
+
+
+async def _misdirected(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    message = "This server does not answer under that name; CONVERSA_ALLOWED_HOSTS lists its names."
+    error = {"message": message, "extensions": {"code": "MISDIRECTED_REQUEST"}}
+    await JSONResponse({"errors": [error]}, 421)(scope, receive, send)
