@@ -22,6 +22,7 @@ def log_config(level: str) -> dict[str, Any]:
         "loggers": {
             "uvicorn": {"level": "WARNING" if level == "info" else name},
             "uvicorn.asgi": {"level": "WARNING"},
+            "alembic": {"level": "WARNING"},
             "aiosqlite": {"level": "WARNING"},
             "asyncio": {"level": "WARNING"},
         },

@@ -6,10 +6,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Protocol
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from backend.cli.running import say
 
@@ -30,23 +28,6 @@ class Steps(Protocol):
         """A line of its own, which stays."""
 
 
-class Bar:
-    """A bar that is drawn over itself."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=None, text="")
-
-    def begin(self, name: str) -> None:
-        self._progress.reset(self._task, description=name, total=None, text="")
-
-    def show(self, done: int, total: int | None, text: str) -> None:
-        self._progress.update(self._task, completed=done, total=total, text=text)
-
-    def line(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 class Lines:
     """Lines, for a log file or a pipe."""
 
@@ -55,10 +36,12 @@ class Lines:
         self._told = time.monotonic()
 
     def begin(self, name: str) -> None:
+        """Starts the clock for a new piece of work."""
         self._name = name
         self._told = time.monotonic()
 
     def show(self, done: int, total: int | None, text: str) -> None:
+        """A line, where the last one was some seconds ago."""
         if time.monotonic() - self._told < SECONDS:
             return
         self._told = time.monotonic()
@@ -66,6 +49,7 @@ class Lines:
         say(f"{self._name}: {share}{text}")
 
     def line(self, text: str) -> None:
+        """A line at once."""
         say(text)
 
 
@@ -75,12 +59,7 @@ def steps() -> Iterator[Steps]:
     if not sys.stderr.isatty():
         yield Lines()
         return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield Bar(progress)
+    # The one module that is loaded when it is needed: what draws the bar takes 30 ms to load, and
+    # serving, which has to start at once, never shows one.
+    with import_module("backend.cli.bar").bar() as bar:
+        yield bar

@@ -18,7 +18,7 @@ from backend.formats import (
     openwebui,
     plain,
 )
-from backend.formats.detect import Shape, shape_in, wrapped_values
+from backend.formats.detect import PLAIN_MESSAGE, Shape, shape_in, wrapped_values
 from backend.formats.document import DocumentConversation, DocumentFailure
 from backend.formats.errors import BadConversation, UnsupportedFormat
 from backend.formats.json_stream import Framed, Item
@@ -72,6 +72,7 @@ def _sample(
     framed: Framed, forced: str | None, position: Callable[[], int]
 ) -> tuple[list[Item], Shape | None]:
     sample: list[Item] = []
+    found: Shape | None = None
     for item in framed.items:
         sample.append(item)
         try:
@@ -80,11 +81,13 @@ def _sample(
             if forced is None:
                 raise
             shape = None
-        if shape is not None:
-            return sample, shape
+        # A plain message may be one of OpenAI's, which only a later one of them shows.
+        found = found if shape is None else shape
+        if found not in (None, PLAIN_MESSAGE):
+            break
         if len(sample) >= _SAMPLE_ITEMS or position() > _SAMPLE_BYTES:
             break
-    return sample, None
+    return sample, found
 
 
 def _what_was_found(sample: list[Item]) -> str:

@@ -26,6 +26,8 @@ class Shape(NamedTuple):
     unit: Unit
 
 
+PLAIN_MESSAGE = Shape("plain", "message")
+
 _PLAIN = Shape("plain", "conversation")
 _WRAPPER_KEYS = ("conversations", "chats", "history")
 _OPENAI_KEYS = frozenset({"tool_calls", "tool_call_id", "function_call", "refusal"})

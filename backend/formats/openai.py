@@ -19,10 +19,15 @@ _ITEM_KEYS = ("items", "data", "output", "messages")
 
 def read_conversation(value: Any, index: int) -> DocumentConversation:
     """Raises BadConversation."""
+    return read_messages(value, index, FORMAT)
+
+
+def read_messages(value: Any, index: int, format_name: str) -> DocumentConversation:
+    """Chat messages or items, whichever they are."""
     items = value if isinstance(value, list) else _items_of(as_dict(value))
     if holds_items(items):
-        return read_items(items, as_dict(value), value, index, FORMAT)
-    return read_chat(value, index, FORMAT)
+        return read_items(items, as_dict(value), value, index, format_name)
+    return read_chat(value, index, format_name)
 
 
 def _items_of(value: dict[str, Any]) -> list[Any]:

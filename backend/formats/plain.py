@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from backend.formats.chat_messages import read_chat
 from backend.formats.document import DocumentConversation
+from backend.formats.openai import read_messages
 
 FORMAT = "plain"
 
 
 def read_conversation(value: Any, index: int) -> DocumentConversation:
     """Raises BadConversation."""
-    return read_chat(value, index, FORMAT)
+    return read_messages(value, index, FORMAT)

@@ -153,4 +153,7 @@ class _Items:
 
 
 def _only_reasoning(message: DocumentMessage) -> bool:
-    return all(part["type"] == "reasoning" for part in message.parts)
+    return all(
+        part["type"] == "reasoning" or (part["type"] == "data" and part["data_type"] == "reasoning")
+        for part in message.parts
+    )

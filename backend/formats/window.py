@@ -28,10 +28,12 @@ READ_ERRORS = (
 _SPACE = re.compile(rb"[ \t\r\n\x1e]*+")
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PLAIN = rb'[^"\[\]{}]*+'
-_LEAF = rb"[\[{]" + _PLAIN + rb"(?:" + _STRING + _PLAIN + rb")*+[\]}]"
-# From inside a container to the next bracket that matters: strings and containers that hold no
-# others are stepped over. Possessive quantifiers keep it linear, whatever the input.
-_SKIP = re.compile(_PLAIN + rb"(?:(?:" + _STRING + rb"|" + _LEAF + rb")" + _PLAIN + rb")*+", re.S)
+# From inside a container to the next bracket that matters: strings are stepped over, and whole
+# containers that nest no deeper than four. Possessive quantifiers keep it linear, for any input.
+_INSIDE = _PLAIN + rb"(?:" + _STRING + _PLAIN + rb")*+"
+for _ in range(4):
+    _INSIDE = _PLAIN + rb"(?:(?:" + _STRING + rb"|[\[{]" + _INSIDE + rb"[\]}])" + _PLAIN + rb")*+"
+_SKIP = re.compile(_INSIDE, re.S)
 _WHOLE_STRING = re.compile(_STRING, re.S)
 _SCALAR_END = re.compile(rb"[,\]}\s]")
 _QUOTE, _OPENING, _CLOSING = ord('"'), b"[{", b"]}"

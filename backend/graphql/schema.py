@@ -11,6 +11,7 @@ from strawberry.types import ExecutionContext
 from backend.graphql.errors import ErrorMasker
 from backend.graphql.hooks import HookRunner
 from backend.graphql.mutations.conversations import ConversationMutations
+from backend.graphql.mutations.imports import ImportMutations
 from backend.graphql.mutations.messages import MessageMutations
 from backend.graphql.mutations.streaming import StreamingMutations
 from backend.graphql.operations import AdmittedOperation
@@ -29,7 +30,7 @@ class Query(NodeQueries, ConversationQueries):
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(ConversationMutations, MessageMutations, StreamingMutations):
+class Mutation(ConversationMutations, MessageMutations, StreamingMutations, ImportMutations):
     pass
 
 

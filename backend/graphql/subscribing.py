@@ -29,10 +29,16 @@ from backend.graphql.errors import expected, shown
 
 
 class Rendered(NamedTuple):
-    """An answer as JSON, and the cursor of the event it is about, where it has one."""
+    """An answer as JSON, and the event it is about."""
 
     payload: bytes
-    cursor: str | None
+    event: Any
+
+    @property
+    def cursor(self) -> str | None:
+        """Where to resume after the event, where it says so."""
+        cursor: str | None = getattr(self.event, "cursor", None)
+        return cursor
 
 
 class StreamFailed(Exception):
@@ -73,7 +79,7 @@ async def stream(
                 return
             except ConversaError as error:
                 raise StreamFailed([expected(error)]) from None
-            yield Rendered(await _rendered(executor, event, question), _cursor(event))
+            yield Rendered(await _rendered(executor, event, question), event)
 
 
 def answer_once(result: Any) -> bytes:
@@ -124,11 +130,6 @@ async def _execute(executor: Any, event: Any) -> bytes:
     if result.errors:
         answer["errors"] = [shown(error).formatted for error in result.errors]
     return orjson.dumps(answer)
-
-
-def _cursor(event: Any) -> str | None:
-    cursor: str | None = getattr(event, "cursor", None)
-    return cursor
 
 
 def _question(

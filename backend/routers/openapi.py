@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
@@ -38,6 +39,14 @@ HEADERS = {
     "Location": "The address of what was made.",
     "Content-Disposition": "A name for the file.",
 }
+_CHAT = {"chat_id": "$response.body#/id"}
+_MESSAGE = {"chat_id": "$request.path.chat_id", "message_id": "$response.body#/id"}
+MAKERS = (
+    ("/api/chats", "post", _CHAT),
+    ("/api/chats/{chat_id}/fork", "post", _CHAT),
+    ("/api/chats/{chat_id}/messages", "post", _MESSAGE),
+)
+_NAMED = re.compile(r"\{(\w+)\}")
 
 
 class Problem(BaseModel):
@@ -107,7 +116,23 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
             operation["responses"].pop("422", None)
             for parameter in operation.get("parameters", []):
                 parameter["schema"] = _without_null(parameter["schema"])
+    _link(document["paths"])
     return document
+
+
+def _link(paths: dict[str, Any]) -> None:
+    """From what makes a chat or a message to what can be done with it."""
+    for path, maker, parameters in MAKERS:
+        links = {
+            operation["operationId"]: {
+                "operationId": operation["operationId"],
+                "parameters": parameters,
+            }
+            for other, operations in paths.items()
+            for operation in operations.values()
+            if parameters.keys() == set(_NAMED.findall(other))
+        }
+        paths[path][maker]["responses"]["201"]["links"] = links
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,10 @@ _FILES: Responses = {
     200: {
         "description": "The file, as it is made.",
         "headers": headers_named("Content-Disposition"),
-        "content": {form.media_type: {"schema": {"type": "string"}} for form in FORMATS.values()},
+        "content": {
+            form.media_type: {"schema": {"type": "array" if form.suffix == ".json" else "string"}}
+            for form in FORMATS.values()
+        },
     }
 }
 

@@ -124,6 +124,8 @@ async def follow(feed: Feed, read: Read, after: int) -> AsyncGenerator[Change]:
     """Every change after a revision: first what is stored, then what comes."""
     follower = Follower()
     feed.followers.add(follower)
+    # The feed tells everything after its position, so who starts there or later has missed nothing.
+    follower.reading = after < feed.position
     try:
         seen = after
         while follower.reading:

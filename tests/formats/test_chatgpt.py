@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+import pytest
+
 from backend.formats import DocumentConversation, DocumentFailure
 from tests.formats.support import (
     contents,
     message_of,
     part_types,
+    read_bytes,
     read_failure,
     read_json,
     read_one,
@@ -25,7 +29,7 @@ def node(
     parent: str | None, role: str, content: dict[str, Any], *children: str, **rest: Any
 ) -> dict[str, Any]:
     """A node as the export has it; ``rest`` overrides keys of the message."""
-    message = {
+    message: dict[str, Any] = {
         "author": {"role": role, "name": None, "metadata": {}},
         "create_time": None,
         "content": content,
@@ -319,12 +323,14 @@ def test_without_an_id_the_content_gives_it() -> None:
     assert len(document.external_id) == 32
 
 
+@pytest.mark.slow
 def test_a_chain_of_100_000_nodes() -> None:
     count = 100_000
     mapping = {
         str(n): node(str(n - 1) if n else None, "user", text("x")) for n in reversed(range(count))
     }
-    [document] = read_json([conversation(mapping, current_node=str(count - 1))])
+    content = orjson.dumps([conversation(mapping, current_node=str(count - 1))])
+    [document] = read_bytes(content)
     assert isinstance(document, DocumentConversation)
     assert [message.id for message in document.messages] == [str(n) for n in range(count)]
     assert document.active_leaf_id == str(count - 1)

@@ -91,7 +91,7 @@ def test_nesting_as_deep_as_a_long_conversation() -> None:
     )
     content = b'{"conversationId":"c","messagesTree":[' + opening + b"]}" * count + b"]}"
     [document] = read_bytes(content)
-    assert isinstance(document, DocumentConversation)
+    assert isinstance(document, DocumentConversation), document
     check_tree(document)
     assert len(document.messages) == count
     assert document.messages[-1].parent_id == str(count - 2)

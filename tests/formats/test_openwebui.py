@@ -106,14 +106,18 @@ def test_stale_children_and_a_dangling_current_message() -> None:
     assert document.active_leaf_id == "b"
 
 
+def said(text: str) -> list[dict[str, str]]:
+    return [{"type": "output_text", "text": text}]
+
+
 def test_output_items() -> None:
     output = [
-        {"type": "reasoning", "content": [{"type": "output_text", "text": "Hm"}], "summary": None},
+        {"type": "reasoning", "content": said("Hm"), "summary": None},
         {"type": "function_call", "call_id": "c", "name": "f", "arguments": '{"x": 1}'},
-        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "r"}]},
-        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Done"}]},
+        {"type": "function_call_output", "call_id": "c", "output": said("r")},
+        {"type": "message", "role": "assistant", "content": said("Done")},
         {"type": "open_webui:code_interpreter", "code": "1"},
-    ]  # fmt: skip
+    ]
     [answer] = read(message("a", None, content="<details>shown</details>", output=output)).messages
     assert answer.parts == [
         {"type": "reasoning", "text": "Hm"},

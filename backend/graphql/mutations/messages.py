@@ -9,6 +9,7 @@ import strawberry
 from backend.graphql.context import Info
 from backend.graphql.errors import payload
 from backend.graphql.fields import resolved
+from backend.graphql.limits import sized_by
 from backend.graphql.mutations.arguments import Input
 from backend.graphql.types.inputs import (
     AddMessageInput,
@@ -115,7 +116,9 @@ class MessageMutations:
         add_message, "Adds a message; sending the same id again changes nothing."
     )
     add_messages: AddMessagesPayload = resolved(
-        add_messages, "Adds messages one below the other, all or none."
+        add_messages,
+        "Adds messages one below the other, all or none.",
+        directives=[sized_by("input.messages", default=250, fields=["messages"])],
     )
     update_message: UpdateMessagePayload = resolved(
         update_message, "Changes a message and keeps its earlier text."

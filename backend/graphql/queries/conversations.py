@@ -8,11 +8,13 @@ import strawberry
 
 from backend.graphql.context import Info
 from backend.graphql.fields import resolved
+from backend.graphql.limits import connection_size
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.conversations import Conversation, ConversationConnection
 from backend.graphql.types.inputs import ConversationFilter, ConversationOrder
 from backend.graphql.types.pages import ConnectionView
 from backend.ids import parse_id
+from backend.limits import CONVERSATIONS_DEFAULT
 from backend.repositories.records import ConversationRecord
 from backend.services.paging import conversation_cursor, conversation_window
 
@@ -73,4 +75,5 @@ class ConversationQueries:
     conversations: ConversationConnection = resolved(
         many_conversations,
         "Your conversations, a page at a time: 20 unless first or last says otherwise.",
+        directives=[connection_size(CONVERSATIONS_DEFAULT)],
     )

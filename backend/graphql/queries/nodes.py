@@ -10,6 +10,7 @@ import strawberry
 from backend.errors import LimitExceeded
 from backend.graphql.context import Info
 from backend.graphql.fields import resolved
+from backend.graphql.limits import sized_by
 from backend.graphql.types.messages import Message
 from backend.graphql.types.node import Node
 from backend.ids import parse_id
@@ -55,7 +56,9 @@ async def many_nodes(
 class NodeQueries:
     node: Node | None = resolved(one_node, "Anything by its id; null where you have none of it.")
     nodes: list[Node | None] = resolved(
-        many_nodes, "Several by their ids, each at the place of its id."
+        many_nodes,
+        "Several by their ids, each at the place of its id.",
+        directives=[sized_by("ids", default=100)],
     )
     message: Message | None = resolved(
         one_message, "One message; null where you have none of this id."

@@ -58,9 +58,10 @@ async def _events(
     changes = context.services.live.conversation(
         context.viewer, conversation_id, after or context.resume_after
     )
+    canonical = parse_id(conversation_id) or ""
     async with aclosing(changes):
         async for change in changes:
-            yield EventView(change, parse_id(conversation_id) or "")
+            yield EventView(change, canonical)
 
 
 def _streamed(resolver: Any, description: str) -> Any:

@@ -15,6 +15,7 @@ from strawberry.scalars import JSON
 from backend.errors import Invalid, NotFound
 from backend.graphql.context import Info
 from backend.graphql.fields import leaf, resolved
+from backend.graphql.limits import connection_size, list_size, sized_by
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.context_window import ContextWindow, conversation_context_window
 from backend.graphql.types.enums import BranchScope, Role, stored
@@ -23,6 +24,7 @@ from backend.graphql.types.messages import Message, MessageConnection
 from backend.graphql.types.node import Node
 from backend.graphql.types.pages import ConnectionView, PageInfo, total_count
 from backend.ids import parse_id
+from backend.limits import MESSAGES_DEFAULT
 from backend.repositories.messages import MessageScope
 from backend.repositories.pages import Page, Window, cut, page_size
 from backend.repositories.records import ConversationRecord, MessageRecord
@@ -175,7 +177,9 @@ class Conversation(Node):
     id: strawberry.ID = leaf("A UUID in its usual text form, the same in REST.")
     title: str = leaf("What the list shows.")
     metadata: JSON = resolved(conversation_metadata, "Whatever a program keeps with it; an object.")
-    tags: list[str] = resolved(conversation_tags, "Its tags, in the order they were given.")
+    tags: list[str] = resolved(
+        conversation_tags, "Its tags, in the order they were given.", directives=[list_size(5)]
+    )
     pinned: bool = leaf("Whether it is kept in sight.")
     archived: bool = leaf("Whether it is put away; lists leave it out unless asked.")
     created_at: datetime = leaf("When it was made.")
@@ -192,6 +196,7 @@ class Conversation(Node):
     messages: MessageConnection = resolved(
         conversation_messages,
         "Its messages, oldest first, a page at a time: 50 unless first or last says otherwise.",
+        directives=[connection_size(MESSAGES_DEFAULT)],
     )
     source: ImportSource | None = resolved(
         conversation_source, "Where it was imported from; null where it was not."
@@ -204,9 +209,12 @@ class Conversation(Node):
     ] = resolved(
         conversation_changes,
         "What happened after a cursor: the same events, in the same order, as the subscription's.",
+        directives=[sized_by("first", default=100, fields=["nodes"])],
     )
     context_window: ContextWindow = resolved(
-        conversation_context_window, "What of it goes to a model, within a budget of tokens."
+        conversation_context_window,
+        "What of it goes to a model, within a budget of tokens.",
+        directives=[sized_by("recent", default=MESSAGES_DEFAULT, fields=["messages"])],
     )
 
     @classmethod

@@ -12,6 +12,7 @@ from strawberry.scalars import JSON
 
 from backend.graphql.context import Info
 from backend.graphql.fields import leaf, resolved
+from backend.graphql.limits import list_size
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.enums import MessageStatus, Role
 from backend.graphql.types.node import Node
@@ -157,11 +158,15 @@ class Message(Node):
         message_on_active_branch, "Whether it is on the branch that is shown."
     )
     siblings: list[Message] = resolved(
-        message_siblings, "The alternatives at this place, itself included, oldest first."
+        message_siblings,
+        "The alternatives at this place, itself included, oldest first.",
+        directives=[list_size(3)],
     )
     sibling_index: int = resolved(message_sibling_index, "Its place among them, from 0.")
     sibling_count: int = resolved(message_sibling_count, "How many alternatives there are.")
-    versions: list[MessageVersion] = resolved(message_versions, "Its earlier texts, oldest first.")
+    versions: list[MessageVersion] = resolved(
+        message_versions, "Its earlier texts, oldest first.", directives=[list_size(3)]
+    )
     feedback: Feedback | None = resolved(message_feedback, "What a reader thought of it.")
 
     @classmethod

@@ -10,7 +10,7 @@ from backend.graphql.context import Info
 from backend.graphql.errors import Payload, UserError
 from backend.graphql.fields import leaf, resolved
 from backend.graphql.types.conversations import Conversation
-from backend.graphql.types.enums import ImportFormat
+from backend.graphql.types.enums import ImportFormat, stored
 from backend.graphql.types.messages import Message
 from backend.ids import parse_id
 
@@ -38,9 +38,14 @@ class ImportFailure:
     reason: str = leaf("Why, for people.")
 
 
+def report_format(root: strawberry.Parent[Any]) -> str:
+    """The format that was read; what could not be read at all was taken for the plainest."""
+    return root.format or stored(ImportFormat.PLAIN)
+
+
 @strawberry.type(description="What an import took in and what it did not.")
 class ImportReport:
-    format: ImportFormat = leaf("The format it was read as.")
+    format: ImportFormat = resolved(report_format, "The format it was read as.")
     imported: int = leaf("Conversations that are new or changed.")
     unchanged: int = leaf("Conversations that were there already.")
     failed: int = leaf("Conversations that could not be taken in.")

@@ -1,0 +1,39 @@
+"""Taking in old chats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from backend.graphql.context import Info
+from backend.graphql.errors import payload
+from backend.graphql.fields import resolved
+from backend.graphql.mutations.arguments import Input
+from backend.graphql.types.enums import stored
+from backend.graphql.types.inputs import ImportConversationsInput
+from backend.graphql.types.payloads import ImportConversationsPayload
+from backend.services.imports import ImportOptions
+
+
+async def import_conversations(info: Info, input: Input[ImportConversationsInput]) -> Any:
+    """Imports what the argument holds."""
+
+    async def act() -> ImportConversationsPayload:
+        report: Any = await info.context.services.imports.from_value(
+            info.context.viewer,
+            input.data,
+            stored(input.format) if input.format else None,
+            ImportOptions(dry_run=input.dry_run),
+        )
+        return ImportConversationsPayload(report=report)
+
+    return await payload(ImportConversationsPayload, act())
+
+
+@strawberry.type
+class ImportMutations:
+    import_conversations: ImportConversationsPayload = resolved(
+        import_conversations,
+        "Takes in old chats; importing the same again changes nothing. Larger files go by REST.",
+    )
