@@ -12,8 +12,7 @@ from backend.errors import UnsupportedFormat
 from backend.formats import conversa, markdown, openai_write, openwebui_write
 from backend.formats.document import DocumentConversation
 from backend.repositories.imports import ConversationRows
-from backend.repositories.records import FeedbackRecord, MessageRecord, VersionRecord
-from backend.repositories.store import ReadUnit, Store
+from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.export_documents import document_of
 
@@ -113,23 +112,17 @@ class ExportService:
             tags = await unit.conversations.tags_by_ids([conversation_id])
             rows = ConversationRows(conversation, [], tags.get(conversation_id, []))
             async for messages in unit.exports.messages_of(conversation_id):
-                await _add_messages(unit, rows, messages)
-            return rows
+                rows.messages += await unit.chunks.fill(messages)
+            rows.versions = await unit.exports.versions_of(conversation_id)
+            rows.feedback = await unit.exports.feedback_of(conversation_id)
+        rows.leaf_id = _leaf_id(rows)
+        return rows
 
 
-async def _add_messages(
-    unit: ReadUnit, rows: ConversationRows, messages: list[MessageRecord]
-) -> None:
-    ids = [row.id for row in messages]
-    versions: dict[str, list[VersionRecord]] = await unit.versions.list_by_messages(ids)
-    feedback: dict[str, FeedbackRecord] = await unit.feedback.list_by_messages(ids)
-    rows.messages += await unit.chunks.fill(messages)
-    rows.versions += [version for each in versions.values() for version in each]
-    rows.feedback += feedback.values()
+def _leaf_id(rows: ConversationRows) -> str | None:
     last = rows.conversation.message_count
-    for row in messages:
-        if row.active and row.position == last:
-            rows.leaf_id = row.id
+    shown = (row.id for row in rows.messages if row.active and row.position == last)
+    return next(shown, None)
 
 
 async def _one(conversation_id: str) -> AsyncIterator[str]:

@@ -47,6 +47,8 @@ class Follower:
     def offer(self, change: Change) -> None:
         """Adds a change. One who is still reading what is stored will read this too; one who has
         too many waiting is told to come again with his cursor."""
+        if self._failure is not None:
+            return  # What came before is dropped already: this would leave a gap.
         if len(self._queue) < QUEUE:
             self._queue.append(change)
             self._ready.set()

@@ -103,6 +103,11 @@ class LiveService:
             async for change in changes:
                 yield change
 
+    @property
+    def followers(self) -> int:
+        """How many follow something in this process."""
+        return sum(len(feed.followers) for feed in self._feeds.values())
+
     async def close(self) -> None:
         """Stops every feed."""
         if self._poll is not None:

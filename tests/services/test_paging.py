@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.errors import Invalid
-from backend.ids import new_id
 from backend.repositories.pages import encode_cursor
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
@@ -27,6 +26,9 @@ from tests.support.conversations import active_branch, stored_conversation
 
 BY_TITLE = conversation_order("title", descending=False)
 BY_ACTIVITY = conversation_order("last_activity", descending=True)
+
+
+SOME_ID = "01930000-0000-7000-8000-000000000000"
 
 
 def forged(letter: str, *key: Any) -> str:
@@ -49,12 +51,12 @@ async def test_cursors_lead_back_to_their_rows(
     "cursor",
     [
         forged("A", "2026-01-01T00:00:00Z", "no uuid"),
-        forged("A", "2026-01-01T00:00:00Z", new_id().upper()),
-        forged("A", "2026-01-01T00:00:00", new_id()),
-        forged("A", "0001-01-01T00:00:00+14:00", new_id()),
-        forged("A", "yesterday", new_id()),
-        forged("A", 1, new_id()),
-        forged("t", "a title", new_id()),
+        forged("A", "2026-01-01T00:00:00Z", SOME_ID.upper()),
+        forged("A", "2026-01-01T00:00:00", SOME_ID),
+        forged("A", "0001-01-01T00:00:00+14:00", SOME_ID),
+        forged("A", "yesterday", SOME_ID),
+        forged("A", 1, SOME_ID),
+        forged("t", "a title", SOME_ID),
         "",
     ],
 )

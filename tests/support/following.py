@@ -1,0 +1,42 @@
+"""Following a conversation in a test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from backend.services.feeds import Change
+
+PATIENCE = 15.0
+
+
+async def first(changes: AsyncGenerator[Change], count: int) -> list[Change]:
+    """The first so many changes; the follower leaves after them."""
+    found: list[Change] = []
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for change in changes:
+                found.append(change)
+                if len(found) == count:
+                    return found
+        return found
+    finally:
+        await changes.aclose()
+
+
+async def eventually(holds: Callable[[], Any]) -> None:
+    """Waits until something holds."""
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110 (what is waited for tells nobody)
+            await asyncio.sleep(0.005)
+
+
+def content_of(change: Change) -> str | None:
+    """The text of the message a change is about."""
+    return change.record.message.content if change.record.message else None
+
+
+def told(changes: list[Change]) -> list[tuple[int, str]]:
+    """Revisions and kinds."""
+    return [(change.record.revision, change.record.kind) for change in changes]
