@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.errors import ConfigurationError
@@ -15,6 +16,9 @@ PREFIX = "CONVERSA_"
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
 Names = Annotated[tuple[str, ...], NoDecode]
 """Names with commas between them."""
+Choice = Annotated[int | None, BeforeValidator(lambda given: None if given == "" else given)]
+"""A number, or None for what the mode of authentication suggests."""
+PEPPER_CHARACTERS = 32
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 
@@ -27,6 +31,7 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         "sqlite:///data/conversa.db",
+        repr=False,
         description="Where the data lies: sqlite:///path/to/file.db or postgresql://user@host/name.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -54,6 +59,7 @@ class Settings(BaseSettings):
     )
     events_url: str = Field(
         "",
+        repr=False,
         description="How processes tell each other of changes: empty for the database's own way "
         "(looking at the SQLite file, PostgreSQL's LISTEN), local: for a single process, or "
         "redis://host for Redis.",
@@ -112,6 +118,128 @@ class Settings(BaseSettings):
         description="Names, with commas between them, under which this server answers. Empty: "
         "localhost and loopback addresses where it listens on one, any name elsewhere.",
     )
+
+    auth: Literal["none", "keys", "jwt"] = Field(
+        "none",
+        description="Who is asking. none: always the one local owner; keys: the owner of an API key "
+        "made by `python app.py keys create`; jwt: the subject of a token from an issuer.",
+    )
+    allow_open: Literal["", "yes-i-understand"] = Field(
+        "",
+        description="Where nobody has to say who he is, the server listens on loopback alone, unless "
+        "this is yes-i-understand: whoever reaches it then owns the chats.",
+    )
+    key_pepper: SecretStr = Field(
+        SecretStr(""),
+        description="What API keys are hashed with, 32 characters or more. Empty: a file of mode "
+        "0600 beside the SQLite database, made when first needed.",
+    )
+    jwks: str = Field(
+        "", description="The issuer's public keys: an https address, or a file. For jwt."
+    )
+    jwt_issuer: str = Field("", description="The `iss` that tokens must have. For jwt.")
+    jwt_audience: str = Field("", description="The `aud` that tokens must have. For jwt.")
+    jwt_algorithms: Names = Field(
+        ("RS256", "ES256", "EdDSA"),
+        description="Algorithms tokens may be signed with, with commas between them. For jwt.",
+    )
+    jwt_leeway: int = Field(
+        30, ge=0, le=300, description="Seconds by which the clocks of issuer and server may differ."
+    )
+    jwt_scopes_claim: str = Field(
+        "",
+        description="The claim that lists what a token may do (read, write, admin). Empty: every "
+        "token may read and write.",
+    )
+    jwt_scope_prefix: str = Field(
+        "", description="What stands before each of our scopes in that claim, such as `chat:`."
+    )
+    rate_url: SecretStr = Field(
+        SecretStr(""),
+        description="Where the rate is counted. Empty: in each process by itself; redis://host for "
+        "all processes together.",
+    )
+    rate_owner_points: Choice = Field(
+        None,
+        ge=0,
+        description="Cost points an owner may take at once; 0: any number. Empty: 100000, and any "
+        "number in the mode none.",
+    )
+    rate_owner_refill: float = Field(
+        2000.0, gt=0, description="Cost points an owner gets back in a second."
+    )
+    rate_address_points: Choice = Field(
+        None,
+        ge=0,
+        description="Cost points one address may take at once; 0: any number. Empty: 400000, and any "
+        "number in the mode none.",
+    )
+    rate_address_refill: float = Field(
+        8000.0, gt=0, description="Cost points an address gets back in a second."
+    )
+    connections_per_owner: Choice = Field(
+        None,
+        ge=0,
+        description="Sockets and streams an owner may hold open in each process; 0: any number. "
+        "Empty: 100, and any number in the mode none.",
+    )
+    connections_per_address: Choice = Field(
+        None,
+        ge=0,
+        description="The same for one address. Empty: 1000, and any number in the mode none.",
+    )
+    trusted_proxies: Names = Field(
+        (),
+        description="Addresses or networks of proxies, with commas between them, whose "
+        "X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+    statement_timeout: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Seconds after which a statement is ended by the database.",
+    )
+    log_format: Literal["plain", "json"] = Field(
+        "plain", description="How lines are logged: for people, or as an object each."
+    )
+
+    def unless_open(self, chosen: int | None, otherwise: int) -> int:
+        """A limit as it was chosen; if it was not, a default, or none (0) in the mode none."""
+        if chosen is not None:
+            return chosen
+        return 0 if self.auth == "none" else otherwise
+
+    @field_validator("jwt_algorithms", "trusted_proxies", mode="before")
+    @classmethod
+    def _split_as_they_are(cls, names: object) -> object:
+        if isinstance(names, str):
+            return tuple(name.strip() for name in names.split(",") if name.strip())
+        return names
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
+        return proxies
+
+    @field_validator("key_pepper")
+    @classmethod
+    def _long_pepper(cls, pepper: SecretStr) -> SecretStr:
+        if 0 < len(pepper.get_secret_value()) < PEPPER_CHARACTERS:
+            raise ValueError(f"must have {PEPPER_CHARACTERS} characters or more")
+        return pepper
+
+    @field_validator("rate_url")
+    @classmethod
+    def _known_limiter(cls, url: SecretStr) -> SecretStr:
+        schemes = ("redis://", "rediss://", "unix://")
+        if url.get_secret_value() and not url.get_secret_value().startswith(schemes):
+            raise ValueError("must be empty or redis://host")
+        return url
 
     @field_validator("cors_origins", "allowed_hosts", mode="before")
     @classmethod

@@ -70,9 +70,7 @@ async def _client(
     writer.close()
 
 
-async def post(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes
-) -> bytes:
+async def post(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: bytes) -> bytes:
     """Sends one GraphQL request on an open connection and returns the answer's body."""
     writer.write(
         b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

@@ -2,7 +2,7 @@
 
     python -m benchmarks.requests [--database URL] [--conversations 500] [--messages 200]
 
-A database is made where none is given, and the server is started on a free port as `make run` would.
+A database is made where none is given; the server is started on a free port, as by `make run`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 async def run(options: argparse.Namespace, database_url: str) -> None:
     """Prints the table."""
     with server(database_url) as (port, pid):
-        print(f"{'request':<8} {'clients':>7} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'CPU ms':>8}")
+        print("request  clients    req/s   p50 ms   p99 ms   CPU ms")
         for name, body in bodies(options.conversations).items():
             await measure(port, pid, body, clients=1, seconds=1)
             for clients in (1, 8):

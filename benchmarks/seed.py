@@ -20,10 +20,40 @@ from backend.repositories.records import MessageRecord
 from backend.security.viewer import LOCAL_VIEWER
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-WORDS = (
-    "the of a branch page reads only what it returns and message cursor keeps its place while "
-    "rows come go owner asks again later answer model context window budget tokens fit newest"
-).split()
+WORDS = [
+    "the",
+    "of",
+    "a",
+    "branch",
+    "page",
+    "reads",
+    "only",
+    "what",
+    "it",
+    "returns",
+    "and",
+    "message",
+    "cursor",
+    "keeps",
+    "its",
+    "place",
+    "while",
+    "rows",
+    "come",
+    "go",
+    "owner",
+    "asks",
+    "again",
+    "later",
+    "answer",
+    "model",
+    "context",
+    "window",
+    "budget",
+    "tokens",
+    "fit",
+    "newest",
+]
 ROWS_AT_ONCE = 5000
 
 

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.config import Settings, load_settings
-from backend.database.database import Database
+from backend.config import PREFIX, Settings, load_settings
+from backend.database.database import Database, database_url
+from backend.database.migrate import migrate
 from backend.errors import ConfigurationError, ConversaError
 from backend.repositories.store import Store
 from backend.services.container import Services
@@ -40,8 +41,7 @@ def one_line_failures() -> Iterator[None]:
         say(error.message)
         raise typer.Exit(FAILED) from None
     except (SQLAlchemyError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error) or type(error).__name__
-        say(f"It stopped: {reason}")
+        say(f"It stopped: {_reason(error)}")
         raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         say("Interrupted.")
@@ -51,6 +51,24 @@ def one_line_failures() -> Iterator[None]:
 def settings_of(**overrides: object) -> Settings:
     """The settings, with what the command line says in place of what the environment does."""
     return load_settings(**{name: value for name, value in overrides.items() if value is not None})
+
+
+async def ready(settings: Settings) -> bool:
+    """Makes the database, or brings its tables up to date; whether there was anything to do.
+
+    Raises ConfigurationError where it cannot be opened.
+    """
+    try:
+        return await migrate(settings)
+    except (SQLAlchemyError, OSError) as error:
+        place = database_url(settings).render_as_string(hide_password=True)
+        reason = f"cannot open {place}: {_reason(error)}"
+        raise ConfigurationError(f"{PREFIX}DATABASE_URL: {reason}") from None
+
+
+def _reason(error: Exception) -> str:
+    text = str(getattr(error, "orig", None) or error) or type(error).__name__
+    return text.splitlines()[0]
 
 
 @asynccontextmanager

@@ -14,10 +14,9 @@ from uvicorn.supervisors import Multiprocess
 
 from backend import __version__
 from backend.cli.logs import log_config
-from backend.cli.running import FAILED, one_line_failures, run, settings_of
+from backend.cli.running import FAILED, one_line_failures, ready, run, settings_of
 from backend.config import PREFIX, Settings
 from backend.database.database import database_url
-from backend.database.migrate import migrate
 from backend.errors import ConfigurationError
 
 APPLICATION = "app:create_app"
@@ -35,7 +34,7 @@ def serve(
     """Serve GraphQL and REST; make or migrate the database first."""
     with one_line_failures():
         settings = settings_of(host=host, port=port)
-        run(migrate(settings))
+        run(ready(settings))
         listening = listen(settings)
     # The application reads its settings itself, in this process or in several others.
     os.environ[f"{PREFIX}HOST"], os.environ[f"{PREFIX}PORT"] = _address(listening)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -13,13 +13,14 @@ from typing import Annotated, BinaryIO
 import typer
 
 from backend.cli.progress import Steps, steps
-from backend.cli.running import FAILED, one_line_failures, run, say, services_of, settings_of
+from backend.cli.running import FAILED, one_line_failures, ready, run, say, services_of, settings_of
 from backend.config import Settings
-from backend.database.migrate import migrate
 from backend.errors import UnsupportedFormat
+from backend.formats.reader import FORMATS as READ_FORMATS
 from backend.repositories.conversations import ConversationFilter
 from backend.security.viewer import Viewer
 from backend.services.container import Services
+from backend.services.exports import FORMATS
 from backend.services.import_batches import ImportFailure
 from backend.services.imports import ImportOptions, ImportReport
 
@@ -34,7 +35,12 @@ def import_chats(
         typer.Argument(metavar="PATH...", exists=True, help="Files, archives or folders of chats."),
     ],
     format_: Annotated[
-        str | None, typer.Option("--format", help="Their format; found out where left out.")
+        str | None,
+        typer.Option(
+            "--format",
+            callback=_one_of(READ_FORMATS),
+            help=f"Found out where left out; or one of {', '.join(READ_FORMATS)}.",
+        ),
     ] = None,
     owner: Owner = "local",
     dry_run: Annotated[
@@ -62,7 +68,12 @@ def import_chats(
 
 def export_chats(
     format_: Annotated[
-        str, typer.Option("--format", help="conversa (everything), markdown, openai or openwebui.")
+        str,
+        typer.Option(
+            "--format",
+            callback=_one_of(FORMATS),
+            help=f"One of {', '.join(FORMATS)}; conversa keeps everything.",
+        ),
     ] = "conversa",
     conversation: Annotated[
         str | None, typer.Option(metavar="ID", help="One conversation instead of all.")
@@ -89,7 +100,7 @@ async def _import_all(
     dry_run: bool,
     reports: Reports,
 ) -> None:
-    await migrate(settings)
+    await ready(settings)
     async with services_of(settings) as services:
         with steps() as progress:
             for path in paths:
@@ -129,7 +140,7 @@ async def _export_all(
     settings: Settings, viewer: Viewer, format_: str, conversation_id: str | None, file: BinaryIO
 ) -> int:
     """Writes the export; how many conversations it holds."""
-    await migrate(settings)
+    await ready(settings)
     written = 0
     async with services_of(settings) as services:
         total = 1
@@ -166,6 +177,17 @@ def _destination(path: Path | None) -> Iterator[BinaryIO]:
             Path(file.name).unlink()
             raise
     Path(file.name).replace(path)
+
+
+def _one_of(names: Collection[str]) -> Callable[[str | None], str | None]:
+    """A check that a value is one of these; nothing is as good."""
+
+    def checked(value: str | None) -> str | None:
+        if value is not None and value not in names:
+            raise typer.BadParameter(f"{value!r} is none of {', '.join(names)}")
+        return value
+
+    return checked
 
 
 def _viewer(owner: str) -> Viewer:

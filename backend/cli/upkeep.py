@@ -10,11 +10,10 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.cli.progress import steps
-from backend.cli.running import FAILED, one_line_failures, run, say, services_of, settings_of
+from backend.cli.running import FAILED, one_line_failures, ready, run, say, services_of, settings_of
 from backend.config import Settings
 from backend.database.health import applied_migration
 from backend.database.migrate import head_revision
-from backend.database.migrate import migrate as bring_up_to_date
 from backend.errors import ConfigurationError
 from backend.graphql.schema import print_schema
 from backend.services.container import Services
@@ -27,7 +26,7 @@ def migrate() -> None:
     """Make the database, or bring its tables up to date."""
     with one_line_failures():
         settings = settings_of()
-    changed = run(bring_up_to_date(settings))
+    changed = run(ready(settings))
     typer.echo("The database is up to date now." if changed else "There was nothing to do.")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Literal
 
 from sqlalchemy import URL, make_url
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.config import Settings
 from backend.database import postgresql, sqlite
+from backend.database.inloop import InloopEngine
 from backend.errors import ConfigurationError
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -35,23 +37,38 @@ class Database:
         self.dialect: Dialect = "sqlite" if self.url.drivername == "sqlite" else "postgresql"
         engines = sqlite if self.dialect == "sqlite" else postgresql
         self._writer: AsyncEngine = engines.writer_engine(self.url, settings)
-        self._reader: AsyncEngine = engines.reader_engine(self.url, settings)
+        self._reader: AsyncEngine | InloopEngine = engines.reader_engine(self.url, settings)
+        self._long_reader: AsyncEngine = engines.long_reader_engine(self.url, settings)
 
     @property
     def location(self) -> str:
         """Where the data lies, without a password."""
         return self.url.render_as_string(hide_password=True)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that cannot write; each statement sees what is committed when it starts."""
-        async with self._reader.connect() as connection:
-            yield connection
+    def beside(self, suffix: str) -> Path | None:
+        """A file of this name beside the data; None where the data lies on a server."""
+        if self.dialect != "sqlite":
+            return None
+        path = sqlite.sqlite_path(self.url)
+        return path.with_name(path.name + suffix)
+
+    @property
+    def parallel_reads(self) -> bool:
+        """Whether reads get on faster side by side: not in a library inside this process."""
+        return self.dialect == "postgresql"
+
+    def read(self, *, long: bool = False) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection that cannot write; each statement sees what is committed when it starts.
+
+        ``long`` is for whatever reads more than a few hundred rows by an index: everybody else may
+        wait for one that is not.
+        """
+        return (self._long_reader if long else self._reader).connect()
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A connection that cannot write, whose statements all see the same committed state."""
-        async with self._reader.connect() as connection:
+    async def snapshot(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
+        """The same, but all statements see the same committed state."""
+        async with self.read(long=long) as connection:
             if self.dialect == "postgresql":
                 await connection.execution_options(isolation_level="REPEATABLE READ")
             else:
@@ -68,4 +85,5 @@ class Database:
     async def close(self) -> None:
         """Closes every connection."""
         await self._reader.dispose()
+        await self._long_reader.dispose()
         await self._writer.dispose()

@@ -24,6 +24,11 @@ def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
+def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """The same with connections of its own, so that long reads keep none from the short ones."""
+    return reader_engine(url, settings)
+
+
 def session_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine of one connection that is kept: to listen on, or to hold a lock with."""
     engine = _engine(url, settings, connections=1, options={})

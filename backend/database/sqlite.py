@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from backend.config import Settings
+from backend.database.inloop import InloopEngine
 from backend.errors import ConfigurationError
 
 PRAGMAS = {
@@ -45,7 +47,7 @@ def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
     connection makes writers queue in this process instead of polling for the lock.
     """
     engine = _engine(url, settings, connections=1)
-    _on_connect(engine, {**PRAGMAS, "synchronous": settings.synchronous.upper()})
+    _on_connect(engine.sync_engine, {**PRAGMAS, "synchronous": settings.synchronous.upper()})
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin_immediate(connection: Any) -> None:
@@ -54,17 +56,30 @@ def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
     return engine
 
 
-def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
-    """An engine of connections that cannot write; each statement is its own snapshot."""
-    engine = _engine(url, settings, connections=settings.read_connections)
+def reader_engine(url: URL, settings: Settings) -> InloopEngine:
+    """Connections that cannot write, for short reads; each statement is its own snapshot."""
+    engine = create_engine(
+        URL.create("sqlite", database=str(sqlite_path(url))),
+        poolclass=NullPool,
+        query_cache_size=1000,
+        # Only ever used by the loop's thread; it may be another's that closes them at the end.
+        connect_args={"check_same_thread": False},
+    )
     _on_connect(engine, {**PRAGMAS, "query_only": "ON"})
+    return InloopEngine(engine, keep=settings.read_connections)
+
+
+def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """An engine of connections that cannot write, with threads of their own."""
+    engine = _engine(url, settings, connections=settings.read_connections)
+    _on_connect(engine.sync_engine, {**PRAGMAS, "query_only": "ON"})
     return engine
 
 
 def migration_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine without foreign keys: rebuilding a table drops it, and would cascade."""
     engine = _engine(url, settings, connections=1)
-    _on_connect(engine, {**PRAGMAS, "foreign_keys": "OFF", "synchronous": "FULL"})
+    _on_connect(engine.sync_engine, {**PRAGMAS, "foreign_keys": "OFF", "synchronous": "FULL"})
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin_immediate(connection: Any) -> None:
@@ -83,8 +98,8 @@ def _engine(url: URL, settings: Settings, *, connections: int) -> AsyncEngine:
     )
 
 
-def _on_connect(engine: AsyncEngine, pragmas: dict[str, str]) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
+def _on_connect(engine: Engine, pragmas: dict[str, str]) -> None:
+    @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         # The driver's own transaction control begins late and commits early; ours is explicit.
         connection.isolation_level = None

@@ -27,7 +27,7 @@ from backend.formats.document import DocumentConversation, DocumentMessage
 from backend.formats.errors import BadConversation
 from backend.formats.message_fields import HIDDEN, ROLES, keep_unread_time
 from backend.formats.times import read_time
-from backend.formats.tree import Node, Tree, arrange
+from backend.formats.tree import Node, Tree, arrange, free_id
 from backend.formats.values import as_dict, as_list, as_text, digest, extras, first_id
 
 FORMAT = "chatgpt"
@@ -76,7 +76,8 @@ def read_conversation(value: Any, index: int) -> DocumentConversation:
 
 def _nodes(mapping: dict[str, Any], default_model: str | None) -> dict[str, Node]:
     nodes: dict[str, Node] = {}
-    for name, raw in mapping.items():
+    for key, raw in mapping.items():
+        name = key or free_id(mapping, None)
         node = raw if isinstance(raw, dict) else {}
         raw_message = node.get("message")
         message = _message(name, raw_message, default_model) if raw_message else None

@@ -191,7 +191,7 @@ class _Fields:
 
     def needed_text(self, name: str) -> str:
         value = self.text(name)
-        if value is None:
+        if not value:
             raise BadConversation(f"{name} is missing")
         return value
 

@@ -266,7 +266,7 @@ class _Ends:
     def _find(self, begin: int) -> int:
         window, between = self._window, self._between
         while between is not None:
-            match = between.search(window.data, begin)
+            match = between.search(window.data, begin, window.at + self._NEAR)
             if match is not None:
                 return match.start()
             begin = max(begin, len(window.data) - self._OVERLAP)

@@ -86,7 +86,8 @@ def _tags(record: dict[str, Any], chat: dict[str, Any]) -> list[str]:
 def _nodes(chat: dict[str, Any], history: dict[str, Any]) -> dict[str, Node]:
     messages = history.get("messages")
     if isinstance(messages, dict):
-        return {name: _node(name, as_dict(raw)) for name, raw in messages.items() if raw}
+        named = ((name or free_id(messages, None), raw) for name, raw in messages.items() if raw)
+        return {name: _node(name, as_dict(raw)) for name, raw in named}
     if not isinstance(chat.get("messages"), list):
         raise BadConversation("it has no history of messages")
     nodes: dict[str, Node] = {}

@@ -18,7 +18,7 @@ from backend.formats.sources import (
     is_zip,
     zip_sources,
 )
-from backend.formats.values import clean, is_clean
+from backend.formats.values import clean
 from backend.formats.window import READ_ERRORS, Window
 
 FORMATS = tuple(READERS)
@@ -89,7 +89,7 @@ class Documents(Iterator[Result]):
         self._results = (_named(result, name) for result in results)
 
     def _read_value(self, value: Any) -> None:
-        value = value if is_clean(value) else clean(value)
+        value = clean(value)
         is_list = isinstance(value, list)
         items = [
             Item(element, f"element {number}")

@@ -126,14 +126,6 @@ def clean_text(text: str) -> str:
     return text
 
 
-def is_clean(value: Any) -> bool:
-    """Whether an already parsed value needs no cleaning."""
-    try:
-        return _NUL_ESCAPE not in orjson.dumps(value)
-    except (TypeError, ValueError):
-        return False
-
-
 def digest(value: Any) -> str:
     """A name for content that has none: the same for equal values, whatever the order of keys."""
     try:

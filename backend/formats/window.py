@@ -125,6 +125,8 @@ class Window:
                 end = searched
                 break
         self.at = min(end + 1, len(self.data))
+        if end - begin > MAX_VALUE:
+            raise TooLarge(_too_large())
         return bytes(self.data[begin:end])
 
     def _skip_line(self) -> None:

@@ -9,6 +9,7 @@ from strawberry.fastapi import BaseContext
 from strawberry.types.info import Info as StrawberryInfo
 
 from backend.graphql.dataloaders import Loaders
+from backend.graphql.execution.loading import Turn
 from backend.graphql.limits import Admission
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
@@ -27,6 +28,7 @@ class Context(BaseContext):
         self.resume_after: str | None = None
         # The operation under way and its cost; None where nothing was checked before.
         self.admission: Admission | None = None
+        self.turn = Turn()
 
     @property
     def store(self) -> Store:
@@ -36,7 +38,11 @@ class Context(BaseContext):
     @cached_property
     def loaders(self) -> Loaders:
         """The loaders; on a stream they keep nothing."""
-        return Loaders(self.store, self.viewer, cache=not self._streaming)
+        return Loaders(self.store, self.viewer, self.turn, cache=not self._streaming)
+
+    def renew(self) -> None:
+        """Forgets what the loaders have read."""
+        self.__dict__.pop("loaders", None)
 
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Loaders: what many fields ask for one by one is read in one statement.
 
 Every load opens its own short read, for fields are resolved side by side and a connection serves
-one statement at a time.
+one statement at a time. What has to look at more rows than it returns is a long read.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from strawberry.dataloader import DataLoader
-
+from backend.graphql.execution.loading import Loader, Turn
 from backend.limits import PAGE_SIZE
+from backend.repositories.conversations import ConversationFilter
 from backend.repositories.messages import MessageScope
 from backend.repositories.pages import Page, Window
 from backend.repositories.records import (
@@ -34,15 +34,19 @@ BATCH = PAGE_SIZE * PAGE_SIZE // 4
 class Loaders:
     """The loaders of one operation. On a socket they keep nothing: what they keep grows old."""
 
-    def __init__(self, store: Store, viewer: Viewer, *, cache: bool) -> None:
+    def __init__(self, store: Store, viewer: Viewer, turn: Turn, *, cache: bool) -> None:
         self._store = store
         self._viewer = viewer
+        self._turn = turn
         self._cache = cache
-        self._pages: dict[tuple[MessageScope, Window], DataLoader[str, Page[MessageRecord]]] = {}
-        self._counts: dict[MessageScope, DataLoader[str, int]] = {}
+        self._pages: dict[tuple[MessageScope, Window], Loader[str, Page[MessageRecord]]] = {}
+        self._around: dict[
+            tuple[MessageScope, int], Loader[MessageRecord, Page[MessageRecord]]
+        ] = {}
+        self._counts: dict[MessageScope, Loader[str, int]] = {}
 
     @cached_property
-    def conversations(self) -> DataLoader[str, ConversationRecord | None]:
+    def conversations(self) -> Loader[str, ConversationRecord | None]:
         """Conversations by id."""
 
         async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, ConversationRecord | None]:
@@ -51,7 +55,18 @@ class Loaders:
         return self._loader(read, lambda: None)
 
     @cached_property
-    def messages(self) -> DataLoader[str, MessageRecord | None]:
+    def list_lengths(self) -> Loader[ConversationFilter, int]:
+        """How many conversations there are, by which."""
+
+        async def read(
+            unit: ReadUnit, wanted: Sequence[ConversationFilter]
+        ) -> dict[ConversationFilter, int]:
+            return {each: await unit.conversations.count(each) for each in wanted}
+
+        return self._loader(read, int, long=True)
+
+    @cached_property
+    def messages(self) -> Loader[str, MessageRecord | None]:
         """Messages by id."""
 
         async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, MessageRecord | None]:
@@ -60,7 +75,7 @@ class Loaders:
         return self._loader(read, lambda: None)
 
     @cached_property
-    def tags(self) -> DataLoader[str, list[str]]:
+    def tags(self) -> Loader[str, list[str]]:
         """Tags by conversation."""
 
         async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -69,7 +84,7 @@ class Loaders:
         return self._loader(read, list)
 
     @cached_property
-    def last_messages(self) -> DataLoader[str, MessageRecord | None]:
+    def last_messages(self) -> Loader[str, MessageRecord | None]:
         """The last message of the active branch by conversation."""
 
         async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, MessageRecord | None]:
@@ -78,7 +93,7 @@ class Loaders:
         return self._loader(read, lambda: None)
 
     @cached_property
-    def siblings(self) -> DataLoader[Place, list[str]]:
+    def siblings(self) -> Loader[Place, list[str]]:
         """The ids of the alternatives at a place (conversation, parent), oldest first."""
 
         async def read(unit: ReadUnit, places: Sequence[Place]) -> dict[Place, list[str]]:
@@ -87,7 +102,7 @@ class Loaders:
         return self._loader(read, list)
 
     @cached_property
-    def versions(self) -> DataLoader[str, list[VersionRecord]]:
+    def versions(self) -> Loader[str, list[VersionRecord]]:
         """Earlier texts by message."""
 
         async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, list[VersionRecord]]:
@@ -96,7 +111,7 @@ class Loaders:
         return self._loader(read, list)
 
     @cached_property
-    def feedback(self) -> DataLoader[str, FeedbackRecord | None]:
+    def feedback(self) -> Loader[str, FeedbackRecord | None]:
         """Readers' judgements by message."""
 
         async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, FeedbackRecord | None]:
@@ -104,7 +119,7 @@ class Loaders:
 
         return self._loader(read, lambda: None)
 
-    def pages(self, scope: MessageScope, window: Window) -> DataLoader[str, Page[MessageRecord]]:
+    def pages(self, scope: MessageScope, window: Window) -> Loader[str, Page[MessageRecord]]:
         """Pages of messages by conversation."""
         found = self._pages.get((scope, window))
         if found is None:
@@ -113,11 +128,29 @@ class Loaders:
                 return await unit.messages.pages_by_conversations(ids, scope, window)
 
             found = self._pages[(scope, window)] = self._loader(
-                read, lambda: Page([], has_next=False, has_previous=False), batch=PAGE_SIZE
+                read, _no_rows, batch=PAGE_SIZE, long=bool(scope.roles)
             )
         return found
 
-    def counts(self, scope: MessageScope) -> DataLoader[str, int]:
+    def pages_around(
+        self, scope: MessageScope, size: int
+    ) -> Loader[MessageRecord, Page[MessageRecord]]:
+        """Pages with a message in their middle, by that message."""
+        found = self._around.get((scope, size))
+        if found is None:
+
+            async def read(
+                unit: ReadUnit, messages: Sequence[MessageRecord]
+            ) -> dict[MessageRecord, Page[MessageRecord]]:
+                around = unit.messages.page_around
+                return {each: await around(each, scope, size) for each in messages}
+
+            found = self._around[(scope, size)] = self._loader(
+                read, _no_rows, long=bool(scope.roles)
+            )
+        return found
+
+    def counts(self, scope: MessageScope) -> Loader[str, int]:
         """Numbers of messages by conversation."""
         found = self._counts.get(scope)
         if found is None:
@@ -125,7 +158,7 @@ class Loaders:
             async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, int]:
                 return await unit.messages.count_by_conversations(ids, scope)
 
-            found = self._counts[scope] = self._loader(read, int)
+            found = self._counts[scope] = self._loader(read, int, long=True)
         return found
 
     def _loader(
@@ -134,10 +167,15 @@ class Loaders:
         missing: Callable[[], Value],
         *,
         batch: int = BATCH,
-    ) -> DataLoader[Key, Value]:
+        long: bool = False,
+    ) -> Loader[Key, Value]:
         async def load(keys: list[Key]) -> list[Value]:
-            async with self._store.read(self._viewer) as unit:
+            async with self._store.read(self._viewer, long=long) as unit:
                 found = await read(unit, keys)
             return [found[key] if key in found else missing() for key in keys]
 
-        return DataLoader(load_fn=load, cache=self._cache, max_batch_size=batch)
+        return Loader(load, self._turn, cache=self._cache, max_batch_size=batch)
+
+
+def _no_rows() -> Page[MessageRecord]:
+    return Page([], has_next=False, has_previous=False)

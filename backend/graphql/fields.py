@@ -17,3 +17,13 @@ def resolved(resolver: Callable[..., Any], description: str, **options: Any) -> 
     """A field with a resolver. The annotation beside it is the type clients see; the resolver
     returns the row or view that stands for it."""
     return strawberry.field(resolver=resolver, description=description, **options)
+
+
+def stands_for(record: type) -> Callable[[Any, Any], bool]:
+    """An ``is_type_of`` for a type whose objects are rows of this class, just as they are."""
+
+    def is_type_of(value: Any, _info: Any) -> bool:
+        return isinstance(value, record)
+
+    is_type_of.record = record  # type: ignore[attr-defined]
+    return is_type_of

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from types import TracebackType
 from typing import Any
@@ -52,29 +52,28 @@ class HookRunner(SchemaExtensionsRunner):
 
     def _stage(self, hook: str) -> Stage | None:
         """The stage; None where a hook of it is asynchronous."""
-        entries = []
+        hooks = []
         for extension in self.extensions:
             if _is_hooked(type(extension), hook):
                 enter = _entry(getattr(type(extension), hook))
                 if enter is None:
                     return None
-                entries.append((enter, extension))
-        return Stage(entries) if entries else NO_HOOKS
+                hooks.append(enter(extension))
+        if not hooks:
+            return NO_HOOKS
+        return Stage(hooks[0] if len(hooks) == 1 else _one_after_another(hooks))
 
 
 class Stage:
     """The synchronous hooks around one stage of a request."""
 
-    __slots__ = ("_entries", "_stack")
+    __slots__ = ("_hooks",)
 
-    def __init__(self, entries: list[tuple[Enter, SchemaExtension]]) -> None:
-        self._entries = entries
+    def __init__(self, hooks: AbstractContextManager[None]) -> None:
+        self._hooks = hooks
 
     async def __aenter__(self) -> None:
-        with ExitStack() as stack:
-            for enter, extension in self._entries:
-                stack.enter_context(enter(extension))
-            self._stack = stack.pop_all()
+        self._hooks.__enter__()
 
     async def __aexit__(
         self,
@@ -82,7 +81,7 @@ class Stage:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool | None:
-        return self._stack.__exit__(kind, error, trace)
+        return self._hooks.__exit__(kind, error, trace)
 
 
 class _NoHooks(Stage):
@@ -93,7 +92,15 @@ class _NoHooks(Stage):
         pass
 
 
-NO_HOOKS = _NoHooks([])
+NO_HOOKS = _NoHooks(nullcontext())
+
+
+@contextmanager
+def _one_after_another(hooks: list[AbstractContextManager[None]]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for hook in hooks:
+            stack.enter_context(hook)
+        yield
 
 
 def _is_hooked(extension: type[SchemaExtension], hook: str) -> bool:

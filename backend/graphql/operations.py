@@ -6,7 +6,7 @@ Every transport goes this way. Nothing here knows of HTTP or of sockets.
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,11 @@ from graphql import GraphQLError, parse, specified_rules
 from graphql.error import GraphQLSyntaxError
 from graphql.language import DocumentNode
 from graphql.validation import ASTValidationRule, NoSchemaIntrospectionCustomRule
-from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionResult
 
 from backend.graphql.documents import Documents
+from backend.graphql.errors import shown
+from backend.graphql.execution.executor import CompiledExecution
 from backend.graphql.limits import (
     Admission,
     DocumentCache,
@@ -27,6 +28,7 @@ from backend.graphql.limits import (
     WithoutSuggestions,
 )
 from backend.graphql.parameters import Parameters
+from backend.graphql.subscribing import Rendered, stream
 
 if TYPE_CHECKING:
     from strawberry import Schema
@@ -38,6 +40,7 @@ MAX_DOCUMENT_CHARACTERS = 65_536
 
 PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 OPERATION_UNKNOWN = "OPERATION_RESOLUTION_FAILURE"
+INTERNAL = "INTERNAL"
 
 
 class Stage(Enum):
@@ -61,28 +64,6 @@ class Rejected(Exception):
         self.errors = errors
 
 
-class AdmittedOperation(SchemaExtension):
-    """Spares Strawberry the parsing and validation of what was prepared before.
-
-    An operation whose context carries no admission is parsed and validated as ever.
-    """
-
-    def on_parse(self) -> Iterator[None]:
-        admission = self._admission
-        if admission is not None:
-            self.execution_context.graphql_document = admission.prepared.document
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        if self._admission is not None:
-            self.execution_context.pre_execution_errors = []
-        yield
-
-    @property
-    def _admission(self) -> Admission | None:
-        return getattr(self.execution_context.context, "admission", None)
-
-
 class Operations:
     """Admits and executes the operations of one schema.
 
@@ -100,6 +81,7 @@ class Operations:
         self.documents = documents or Documents()
         self._schema = _without_suggestions(schema) if production else schema
         self._core = schema._schema
+        self.execution = CompiledExecution(self._schema)
         self._limits = limits or QueryLimits()
         self._cache = DocumentCache(
             self._limits, rules=_rules(production), hide_suggestions=production
@@ -129,28 +111,30 @@ class Operations:
     async def execute(
         self, admission: Admission, parameters: Parameters, context: Context
     ) -> ExecutionResult:
-        """The result of a query or mutation."""
-        context.admission = admission
-        return await self._schema.execute(
-            _text(admission),
-            parameters.variables,
-            context,
-            operation_name=parameters.operation_name,
-            operation_extensions=parameters.extensions,
-        )
+        """The result of a query or mutation, its errors as clients may see them."""
 
-    async def subscribe(
+        async def reference(schema: Schema) -> ExecutionResult:
+            context.admission = admission
+            return await schema.execute(
+                _text(admission),
+                parameters.variables,
+                context,
+                operation_name=parameters.operation_name,
+                operation_extensions=parameters.extensions,
+            )
+
+        result = await self.execution.execute(admission, parameters.variables, context, reference)
+        if result.errors:
+            result.errors = [shown(error) for error in result.errors]
+        return result
+
+    def subscribe(
         self, admission: Admission, parameters: Parameters, context: Context
-    ) -> AsyncGenerator[ExecutionResult, None]:
-        """The results of a subscription; the generator must be closed."""
+    ) -> AsyncGenerator[Rendered, None]:
+        """The answers of a subscription; raises StreamFailed as it begins or on the way."""
         context.admission = admission
-        return await self._schema.subscribe(
-            _text(admission),
-            parameters.variables,
-            context,
-            operation_name=parameters.operation_name,
-            operation_extensions=parameters.extensions,
-        )
+        document, variables = admission.prepared.document, parameters.variables or {}
+        return stream(self._core, document, admission.operation, variables, context)
 
     def _parsed(self, text: str) -> DocumentNode:
         maximum = self._limits.max_tokens
@@ -175,9 +159,9 @@ def failed_stage(result: ExecutionResult) -> Stage | None:
     """Where a result that was never executed failed; None where it was executed."""
     if result.data is not None or not result.errors or result.errors[0].path is not None:
         return None
-    cause = result.errors[0].original_error
-    # Variables are checked last. What an extension raises has no path either.
-    return Stage.VARIABLES if cause is None or isinstance(cause, GraphQLError) else Stage.FAULT
+    # Variables are checked last; but what an extension raises has no path either.
+    code = (result.errors[0].extensions or {}).get("code")
+    return Stage.FAULT if code == INTERNAL else Stage.VARIABLES
 
 
 def _text(admission: Admission) -> str:

@@ -14,7 +14,6 @@ from backend.graphql.mutations.conversations import ConversationMutations
 from backend.graphql.mutations.imports import ImportMutations
 from backend.graphql.mutations.messages import MessageMutations
 from backend.graphql.mutations.streaming import StreamingMutations
-from backend.graphql.operations import AdmittedOperation
 from backend.graphql.printing import sorted_sdl
 from backend.graphql.queries.conversations import ConversationQueries
 from backend.graphql.queries.nodes import NodeQueries
@@ -45,7 +44,11 @@ class Schema(strawberry.Schema):
     def create_extensions_runner(
         self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
     ) -> HookRunner:
-        """Our own runner of hooks."""
+        """Our own runner of hooks. An admitted operation is not parsed and validated again."""
+        admission = getattr(execution_context.context, "admission", None)
+        if admission is not None:
+            execution_context.graphql_document = admission.prepared.document
+            execution_context.pre_execution_errors = []
         return HookRunner(execution_context, extensions)
 
 
@@ -54,7 +57,7 @@ schema = Schema(
     mutation=Mutation,
     subscription=Subscription,
     types=[Conversation, Message],
-    extensions=[AdmittedOperation, ErrorMasker],
+    extensions=[ErrorMasker],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

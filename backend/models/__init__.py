@@ -1,11 +1,13 @@
 """Tables, constraints and indexes; nothing else. Importing this declares them all."""
 
+from backend.models.api_keys import ApiKey
 from backend.models.chunks import MessageChunk
 from backend.models.conversations import Conversation, ConversationTag, ConversationTombstone
 from backend.models.messages import Message, MessageFeedback, MessageTombstone, MessageVersion
 from backend.models.owners import Owner
 
 __all__ = [
+    "ApiKey",
     "Conversation",
     "ConversationTag",
     "ConversationTombstone",

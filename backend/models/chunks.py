@@ -34,5 +34,5 @@ class MessageChunk(Base):
         ForeignKeyConstraint(
             ["owner_id", "message_id"], ["messages.owner_id", "messages.id"], ondelete="CASCADE"
         ),
-        Index("ix_message_chunks_changed", "owner_id", "conversation_id", "revision"),
+        Index("ix_message_chunks_changed", "conversation_id", "owner_id", "revision"),
     )

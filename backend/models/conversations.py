@@ -76,7 +76,7 @@ class ConversationTag(Base):
             ["conversations.owner_id", "conversations.id"],
             ondelete="CASCADE",
         ),
-        Index("ix_conversation_tags_tag", "owner_id", "tag", "conversation_id"),
+        Index("ix_conversation_tags_tag", "tag", "owner_id", "conversation_id"),
     )
 
 

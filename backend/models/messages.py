@@ -66,17 +66,20 @@ class Message(Base):
         ForeignKeyConstraint(["owner_id", "parent_id"], ["messages.owner_id", "messages.id"]),
         CheckConstraint("position >= 1", name="position_from_one"),
         CheckConstraint("parent_id <> id", name="not_its_own_parent"),
+        # Indexes lead with the conversation, never with the owner, which leaves the primary key
+        # alone for (owner, id). While a table is new PostgreSQL takes an owner to have one row, so
+        # it may check each parent by walking any index that leads with the owner: all of his rows.
         Index(
             "uq_messages_active_position",
-            "owner_id",
             "conversation_id",
+            "owner_id",
             "position",
             unique=True,
             sqlite_where=text("active = 1"),
             postgresql_where=text("active"),
         ),
-        Index("uq_messages_added", "owner_id", "conversation_id", "added_revision", unique=True),
-        Index("ix_messages_changed", "owner_id", "conversation_id", "revision"),
+        Index("uq_messages_added", "conversation_id", "owner_id", "added_revision", unique=True),
+        Index("ix_messages_changed", "conversation_id", "owner_id", "revision"),
         # Few messages are being written at any time; the start and the sweeper look for them.
         Index(
             "ix_messages_streaming",
@@ -85,7 +88,7 @@ class Message(Base):
             sqlite_where=text("status = 'streaming'"),
             postgresql_where=text("status = 'streaming'"),
         ),
-        Index("ix_messages_siblings", "owner_id", "parent_id", "conversation_id", "added_revision"),
+        Index("ix_messages_siblings", "parent_id", "owner_id", "conversation_id", "added_revision"),
     )
 
 
@@ -144,5 +147,5 @@ class MessageTombstone(Base):
             ["conversations.owner_id", "conversations.id"],
             ondelete="CASCADE",
         ),
-        Index("ix_message_tombstones_changed", "owner_id", "conversation_id", "revision"),
+        Index("ix_message_tombstones_changed", "conversation_id", "owner_id", "revision"),
     )

@@ -47,6 +47,18 @@ class ConversationFilter:
     active_after: datetime | None = None
     active_before: datetime | None = None
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether more is asked than an index tells: rows that do not fit are read and left out."""
+        return any(
+            each not in (None, ())
+            for each in (self.pinned, self.tags, self.title_contains, *self._moments)
+        )
+
+    @property
+    def _moments(self) -> tuple[datetime | None, ...]:
+        return (self.created_after, self.created_before, self.active_after, self.active_before)
+
 
 @dataclass(frozen=True, slots=True)
 class ConversationOrder:

@@ -117,7 +117,7 @@ class ImportRepository:
                     Message.id.in_(message_ids[start : start + ROWS]),
                 )
             )
-            found.update(rows.tuples().all())
+            found.update(rows.all())
         return found
 
     async def insert(self, conversations: Sequence[ConversationRows]) -> list[ConversationRecord]:

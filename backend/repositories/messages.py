@@ -31,6 +31,8 @@ from backend.repositories.pages import Page, Window, cut
 from backend.repositories.records import MessageRecord, SiblingRecord
 
 COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
+# Far below the most parameters either database takes in one statement.
+CHUNK = 5000
 _OWNED = Message.owner_id == bindparam("owner")
 _SAME_CONVERSATION = and_(
     Message.owner_id == Conversation.owner_id, Message.conversation_id == Conversation.id
@@ -44,29 +46,24 @@ _STATE = select(Message.conversation_id, Message.status).where(
     _OWNED, Message.id == bindparam("id")
 )
 _BY_IDS = select(*COLUMNS).where(_OWNED, Message.id.in_(bindparam("ids", expanding=True)))
+
+
 # The active branch is numbered from 1 without gaps and its length is kept with the conversation, so
-# the last N of each of many conversations are one index range each, in one statement.
-_NEWEST = (
-    select(*COLUMNS)
-    .select_from(Conversation)
-    .join(Message, _SAME_CONVERSATION)
-    .where(*_CHOSEN, Message.active)
-    .where(Message.position > Conversation.message_count - bindparam("size"))
-    .order_by(Message.conversation_id, Message.position.desc())
+# the last N of each of many conversations are one index range each, in one statement. The joins are
+# outer ones, for that keeps SQLite from reading messages first, which would be all of them; a
+# conversation with none of what is asked for comes as one row without an id.
+def _of_each(*wanted: ColumnElement[bool]) -> Select[Any]:
+    messages = and_(_SAME_CONVERSATION, Message.active, *wanted)
+    return select(*COLUMNS).select_from(Conversation).outerjoin(Message, messages).where(*_CHOSEN)
+
+
+_NEWEST = _of_each(Message.position > Conversation.message_count - bindparam("size")).order_by(
+    Conversation.id, Message.position.desc()
 )
-_OLDEST = (
-    select(*COLUMNS)
-    .select_from(Conversation)
-    .join(Message, _SAME_CONVERSATION)
-    .where(*_CHOSEN, Message.active, Message.position <= bindparam("size"))
-    .order_by(Message.conversation_id, Message.position)
+_OLDEST = _of_each(Message.position <= bindparam("size")).order_by(
+    Conversation.id, Message.position
 )
-_LAST = (
-    select(*COLUMNS)
-    .select_from(Conversation)
-    .join(Message, _SAME_CONVERSATION)
-    .where(*_CHOSEN, Message.active, Message.position == Conversation.message_count)
-)
+_LAST = _of_each(Message.position == Conversation.message_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +203,14 @@ class MessageRepository:
         keyed = [{"owner_id": self._owner_id, **row} for row in rows]
         with collisions("pk_messages", "Another message has this id."):
             await self._connection.execute(insert(Message), keyed)
-        await self._connection.execute(
-            delete(MessageTombstone).where(
-                MessageTombstone.owner_id == self._owner_id,
-                MessageTombstone.message_id.in_([row["id"] for row in rows]),
+        for start in range(0, len(rows), CHUNK):
+            ids = [row["id"] for row in rows[start : start + CHUNK]]
+            await self._connection.execute(
+                delete(MessageTombstone).where(
+                    MessageTombstone.owner_id == self._owner_id,
+                    MessageTombstone.message_id.in_(ids),
+                )
             )
-        )
 
     async def update(self, message_id: str, **values: Any) -> None:
         """Changes columns of one message."""
@@ -270,7 +269,7 @@ class MessageRepository:
 
     async def _rows(self, statement: Any, **parameters: Any) -> list[MessageRecord]:
         rows = await self._connection.execute(statement, {"owner": self._owner_id, **parameters})
-        return await self._chunks.fill([MessageRecord._make(row) for row in rows])
+        return await self._chunks.fill([MessageRecord._make(row) for row in rows if row[0]])
 
 
 def message_cursor_key(row: MessageRecord) -> int:

@@ -105,11 +105,13 @@ class Store:
         self._owners: OrderedDict[str, int] = OrderedDict()
 
     @asynccontextmanager
-    async def read(self, viewer: Viewer, *, snapshot: bool = False) -> AsyncIterator[ReadUnit]:
+    async def read(
+        self, viewer: Viewer, *, snapshot: bool = False, long: bool = False
+    ) -> AsyncIterator[ReadUnit]:
         """Repositories that can only read, each statement on the newest committed state, or, as a
-        snapshot, all of them on one."""
+        snapshot, all of them on one. ``long`` is as with the database's own doors."""
         door = self.database.snapshot if snapshot else self.database.read
-        async with door() as connection:
+        async with door(long=long) as connection:
             owner_id = await self._known_owner(connection, viewer.owner_id)
             yield ReadUnit(connection, NOBODY if owner_id is None else owner_id)
 

@@ -30,7 +30,7 @@ _PATTERNS = [
     re.compile(rf"\b{pattern}\b")
     for pattern in (
         rf"{_YEAR}-(?P<month>[01]\d)(?:-(?P<day>[0-3]\d))?",
-        rf"{_DAY}[/.](?P<month>[01]?\d)[/.]{_YEAR}",
+        rf"{_DAY}[/.](?P<month>[0-3]?\d)[/.]{_YEAR}",
         rf"{_DAY}(?: of| de)? (?P<month>{_MONTH})\.?(?: of| de|,)? {_YEAR}",
         rf"(?P<month>{_MONTH})\.? {_DAY},? {_YEAR}",
         rf"(?P<month>{_MONTH})\.?(?: of| de|,)? {_YEAR}",

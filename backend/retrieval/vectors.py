@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float32]
 Codes = NDArray[np.uint64]
 
-RESCORED = 400
+RESCORED = 1000
 """How many of the nearest codes are compared exactly, to find the best hundred."""
 
 _STORED = np.dtype("<f2")
@@ -26,8 +26,7 @@ def normalised(vectors: NDArray[np.floating]) -> Vector:
     """Rows of length 1; a row of zeros stays what it is."""
     rows = np.asarray(vectors, np.float32)
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    unit: Vector = rows / np.where(lengths > 0, lengths, 1.0)
-    return unit
+    return np.divide(rows, np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def to_bytes(vector: Vector) -> bytes:
@@ -44,10 +43,11 @@ def from_bytes(stored: Sequence[bytes], dimensions: int) -> Vector:
 
 
 def codes(vectors: Vector, centre: Vector) -> Codes:
-    """One row of bits a vector, filled up to whole 64-bit words with zeros."""
+    """A column of bits a vector, in 64-bit words, the last filled up with zeros."""
     bits = np.packbits(vectors > centre, axis=1)
     missing = -bits.shape[1] % 8
-    return np.ascontiguousarray(np.pad(bits, ((0, 0), (0, missing)))).view(np.uint64)
+    words = np.ascontiguousarray(np.pad(bits, ((0, 0), (0, missing)))).view(np.uint64)
+    return np.ascontiguousarray(words.T)
 
 
 class VectorSet:
@@ -69,7 +69,7 @@ class VectorSet:
     def add(self, numbers: Sequence[int], vectors: Vector) -> None:
         """Takes in more chunks; ``vectors`` has a row for each of ``numbers``."""
         self._numbers = np.concatenate([self._numbers, np.asarray(numbers, np.uint32)])
-        self._codes = np.concatenate([self._codes, codes(vectors, self._centre)])
+        self._codes = np.concatenate([self._codes, codes(vectors, self._centre)], axis=1)
 
     def nearest(
         self,
@@ -85,9 +85,10 @@ class VectorSet:
         numbers, candidates = self._numbers, self._codes
         if within is not None:
             kept = np.isin(numbers, within)
-            numbers, candidates = numbers[kept], candidates[kept]
-        code = codes(query[np.newaxis], self._centre)
-        distance = np.bitwise_count(candidates ^ code).sum(axis=1, dtype=np.uint16)
+            numbers, candidates = numbers[kept], candidates[:, kept]
+        distance = np.zeros(len(numbers), np.uint16)
+        for word, asked in zip(candidates, codes(query[np.newaxis], self._centre), strict=True):
+            distance += np.bitwise_count(word ^ asked)
         if len(numbers) > limit:
             best = np.argpartition(distance, limit - 1)[:limit]
             numbers, distance = numbers[best], distance[best]

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter, Request, Response
 
-from fastapi import APIRouter, Depends, Request, Response
-
-from backend.repositories.records import ConversationRecord
 from backend.routers.conditions import (
     IfMatch,
     IfNoneMatch,
@@ -20,23 +17,22 @@ from backend.routers.documents import Chat, ChatPage, respond
 from backend.routers.links import page_response
 from backend.routers.openapi import answers, answers_nothing, failures
 from backend.routers.parameters import (
+    AskedFilter,
+    AskedOrder,
+    AskedPlace,
     ChatId,
-    FilterQuery,
     NestedMessages,
-    OrderQuery,
-    PageQuery,
     WithTotal,
 )
-from backend.routers.reading import chat_documents, message_of
+from backend.routers.reading import CHATS, chat_documents, chat_response
 from backend.routers.requests import ProblemRoute
-from backend.routers.schemas import ChatPatch, Fork, NewChat, Selection
+from backend.routers.schemas import ChatPatch, NewChat
 from backend.routers.viewer import RequestServices, RequestViewer
 from backend.security.viewer import Viewer
 from backend.services.container import Services
-from backend.services.paging import conversation_cursor, conversation_order, conversation_window
+from backend.services.paging import conversation_cursor, conversation_window
 
-PREFIX = "/api/chats"
-router = APIRouter(prefix=PREFIX, tags=["chats"], route_class=ProblemRoute)
+router = APIRouter(prefix=CHATS, tags=["chats"], route_class=ProblemRoute)
 
 
 @router.get(
@@ -49,22 +45,18 @@ async def list_chats(
     request: Request,
     viewer: RequestViewer,
     services: RequestServices,
-    chosen: Annotated[FilterQuery, Depends()],
-    sorting: Annotated[OrderQuery, Depends()],
-    place: Annotated[PageQuery, Depends()],
+    chosen: AskedFilter,
+    order: AskedOrder,
+    place: AskedPlace,
     messages: NestedMessages = None,
     total_count: WithTotal = False,
 ) -> Response:
     """The newest 20 that are not archived, unless the parameters say otherwise."""
-    order = conversation_order(sorting.order_by, descending=sorting.direction == "desc")
-    window = conversation_window(
-        order, first=place.first, after=place.after, last=place.last, before=place.before
-    )
-    wanted = chosen.chosen()
+    window = conversation_window(order, **place._asdict())
     async with services.store.read(viewer) as unit:
-        page = await unit.conversations.page(wanted, order, window)
+        page = await unit.conversations.page(chosen, order, window)
         documents = await chat_documents(unit, page.rows, messages)
-        total = await unit.conversations.count(wanted) if total_count else None
+        total = await unit.conversations.count(chosen) if total_count else None
     return page_response(
         request,
         page,
@@ -90,7 +82,7 @@ async def create_chat(viewer: RequestViewer, services: RequestServices, body: Ne
     """Makes a chat with its first messages, all or nothing."""
     known = body.id is not None and await _exists(services, viewer, body.id)
     row = await services.conversations.create(viewer, body.draft())
-    return await _changed(services, viewer, row, made=not known)
+    return await chat_response(services, viewer, row, made=not known)
 
 
 @router.get(
@@ -140,7 +132,7 @@ async def update_chat(
     expected = await _expected(services, viewer, chat_id, if_match)
     with precondition(if_match):
         row = await services.conversations.update(viewer, chat_id, body.changes(expected))
-    return await _changed(services, viewer, row)
+    return await chat_response(services, viewer, row)
 
 
 @router.delete(
@@ -159,43 +151,6 @@ async def delete_chat(
     return Response(status_code=204)
 
 
-@router.post(
-    "/{chat_id}/fork",
-    operation_id="forkChat",
-    summary="Copy a chat up to a message",
-    status_code=201,
-    responses={
-        **answers(201, Chat, "The new chat.", "Location", "ETag"),
-        **failures(400, 404, 413, 415),
-    },
-)
-async def fork_chat(
-    viewer: RequestViewer, services: RequestServices, chat_id: ChatId, body: Fork
-) -> Response:
-    """Copies the branch down to a message into a new chat."""
-    await message_of(services, viewer, chat_id, body.message_id)
-    row = await services.conversations.fork(viewer, body.message_id, body.title)
-    return await _changed(services, viewer, row, made=True)
-
-
-@router.post(
-    "/{chat_id}/select",
-    operation_id="selectBranch",
-    summary="Show another branch",
-    responses={
-        **answers(200, Chat, "The chat as it is now.", "ETag"),
-        **failures(400, 404, 413, 415),
-    },
-)
-async def select_branch(
-    viewer: RequestViewer, services: RequestServices, chat_id: ChatId, body: Selection
-) -> Response:
-    """Makes the branch through a message the active one, on to its newest end."""
-    await message_of(services, viewer, chat_id, body.message_id)
-    row = await services.conversations.select_branch(viewer, body.message_id)
-    return await _changed(services, viewer, row)
-
-
 async def _exists(services: Services, viewer: Viewer, chat_id: str) -> bool:
     async with services.store.read(viewer) as unit:
         return await unit.conversations.find(chat_id) is not None
@@ -211,14 +166,3 @@ async def _expected(
         row = await unit.conversations.get(chat_id)
     require_match(if_match, chat_tag(row), row.revision)
     return guarded_revision(if_match, row.revision)
-
-
-async def _changed(
-    services: Services, viewer: Viewer, row: ConversationRecord, *, made: bool = False
-) -> Response:
-    async with services.store.read(viewer) as unit:
-        documents = await chat_documents(unit, [row])
-    headers = {"ETag": chat_tag(row)}
-    if made:
-        headers["Location"] = f"{PREFIX}/{row.id}"
-    return respond(documents[row.id], 201 if made else 200, headers)

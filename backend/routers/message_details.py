@@ -1,46 +1,24 @@
-"""What hangs on a message: its alternatives, its earlier texts, what a reader thinks of it."""
+"""What hangs on a message: its earlier texts, what a reader thinks of it."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from backend.errors import NotFound
 from backend.routers.documents import (
     Feedback,
-    Messages,
     Versions,
     feedback_document,
-    message_document,
     respond,
     version_document,
 )
-from backend.routers.messages import PREFIX
-from backend.routers.openapi import answers, failures
+from backend.routers.openapi import answers, answers_nothing, failures
 from backend.routers.parameters import ChatId, MessageId
-from backend.routers.reading import message_of, read_message
+from backend.routers.reading import MESSAGES, message_of, read_message
 from backend.routers.requests import ProblemRoute
 from backend.routers.schemas import NewFeedback
 from backend.routers.viewer import RequestServices, RequestViewer
 
-router = APIRouter(prefix=PREFIX, tags=["messages"], route_class=ProblemRoute)
-
-
-@router.get(
-    "/{message_id}/siblings",
-    operation_id="listSiblings",
-    summary="List the alternatives to a message",
-    responses={**answers(200, Messages, "The alternatives, oldest first."), **failures(400, 404)},
-)
-async def list_siblings(
-    viewer: RequestViewer, services: RequestServices, chat_id: ChatId, message_id: MessageId
-) -> Response:
-    """The messages that hang where this one does, itself included."""
-    async with services.store.read(viewer) as unit:
-        row = await read_message(unit, chat_id, message_id)
-        place = (row.conversation_id, row.parent_id)
-        ids = (await unit.messages.siblings([place]))[place]
-        found = {each.id: each for each in await unit.messages.list_by_ids(ids)}
-    return respond({"messages": [message_document(found[each]) for each in ids if each in found]})
+router = APIRouter(prefix=MESSAGES, tags=["messages"], route_class=ProblemRoute)
 
 
 @router.get(
@@ -63,7 +41,11 @@ async def list_versions(
     "/{message_id}/feedback",
     operation_id="readFeedback",
     summary="Read the feedback on a message",
-    responses={**answers(200, Feedback, "The feedback."), **failures(400, 404)},
+    responses={
+        **answers(200, Feedback, "The feedback."),
+        **answers_nothing(204, "There is none."),
+        **failures(400, 404),
+    },
 )
 async def read_feedback(
     viewer: RequestViewer, services: RequestServices, chat_id: ChatId, message_id: MessageId
@@ -73,7 +55,7 @@ async def read_feedback(
         await read_message(unit, chat_id, message_id)
         found = (await unit.feedback.list_by_messages([message_id])).get(message_id)
     if found is None:
-        raise NotFound("There is no feedback on this message.")
+        return Response(status_code=204)
     return respond(feedback_document(found))
 
 

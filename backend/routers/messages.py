@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 
 from backend.errors import Invalid, NotFound
 from backend.repositories.messages import MessageScope
@@ -32,15 +32,16 @@ from backend.routers.documents import (
 from backend.routers.links import page_response
 from backend.routers.openapi import answers, answers_nothing, failures
 from backend.routers.parameters import (
+    AskedPlace,
     ChatId,
     Flag,
     MessageId,
-    PageQuery,
     Role,
     Uuid,
     WithTotal,
 )
-from backend.routers.reading import chat_documents, message_of
+from backend.routers.problems import references
+from backend.routers.reading import CHATS, MESSAGES, chat_documents, message_of
 from backend.routers.requests import ProblemRoute
 from backend.routers.schemas import (
     Addition,
@@ -54,8 +55,7 @@ from backend.security.viewer import Viewer
 from backend.services.container import Services
 from backend.services.paging import message_cursor, message_window
 
-PREFIX = "/api/chats/{chat_id}/messages"
-router = APIRouter(prefix=PREFIX, tags=["messages"], route_class=ProblemRoute)
+router = APIRouter(prefix=MESSAGES, tags=["messages"], route_class=ProblemRoute)
 
 
 @router.get(
@@ -69,7 +69,7 @@ async def list_messages(
     viewer: RequestViewer,
     services: RequestServices,
     chat_id: ChatId,
-    place: Annotated[PageQuery, Depends()],
+    place: AskedPlace,
     around: Annotated[
         Uuid | None, Query(description="The page with this message in its middle.")
     ] = None,
@@ -82,9 +82,7 @@ async def list_messages(
     """The first 50 messages of the branch that is shown, unless the parameters say otherwise."""
     if around is not None and (place.after is not None or place.before is not None):
         raise Invalid("Give around without after and before.", field=("around",))
-    window = message_window(
-        first=place.first, after=place.after, last=place.last, before=place.before
-    )
+    window = message_window(**place._asdict())
     scope = MessageScope(active=branch == "active", roles=tuple(dict.fromkeys(roles or ())))
     async with services.store.read(viewer) as unit:
         chat = await unit.conversations.get(chat_id)
@@ -124,14 +122,15 @@ async def add_messages(
     """Adds to the branch that is shown, or below ``parent_id``; several at once all or none."""
     new: Sequence[NewMessage] = [body] if isinstance(body, AddMessage) else body.messages
     known = await _all_known(services, viewer, new)
-    rows = await services.messages.add(
-        viewer,
-        chat_id,
-        [body.draft()] if isinstance(body, AddMessage) else drafts(body.messages),
-        parent_id=body.parent_id,
-        new_root=body.new_root,
-    )
-    headers = {} if known else {"Location": f"/api/chats/{chat_id}/messages/{rows[-1].id}"}
+    with references("parent_id"):
+        rows = await services.messages.add(
+            viewer,
+            chat_id,
+            [body.draft()] if isinstance(body, AddMessage) else drafts(body.messages),
+            parent_id=body.parent_id,
+            new_root=body.new_root,
+        )
+    headers = {} if known else {"Location": f"{CHATS}/{chat_id}/messages/{rows[-1].id}"}
     status = 200 if known else 201
     if isinstance(body, AddMessage):
         return respond(message_document(rows[0]), status, {**headers, "ETag": message_tag(rows[0])})

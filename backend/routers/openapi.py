@@ -39,13 +39,8 @@ HEADERS = {
     "Location": "The address of what was made.",
     "Content-Disposition": "A name for the file.",
 }
-_CHAT = {"chat_id": "$response.body#/id"}
-_MESSAGE = {"chat_id": "$request.path.chat_id", "message_id": "$response.body#/id"}
-MAKERS = (
-    ("/api/chats", "post", _CHAT),
-    ("/api/chats/{chat_id}/fork", "post", _CHAT),
-    ("/api/chats/{chat_id}/messages", "post", _MESSAGE),
-)
+MAKERS = ("/api/chats", "/api/chats/{chat_id}/messages/{message_id}/fork")
+CHAT_ID = {"chat_id": "$response.body#/id"}
 _NAMED = re.compile(r"\{(\w+)\}")
 
 
@@ -121,18 +116,18 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _link(paths: dict[str, Any]) -> None:
-    """From what makes a chat or a message to what can be done with it."""
-    for path, maker, parameters in MAKERS:
-        links = {
-            operation["operationId"]: {
-                "operationId": operation["operationId"],
-                "parameters": parameters,
-            }
-            for other, operations in paths.items()
-            for operation in operations.values()
-            if parameters.keys() == set(_NAMED.findall(other))
+    """From what makes a chat to what can be done with it."""
+    links = {
+        operation["operationId"]: {
+            "operationId": operation["operationId"],
+            "parameters": CHAT_ID,
         }
-        paths[path][maker]["responses"]["201"]["links"] = links
+        for path, operations in paths.items()
+        for operation in operations.values()
+        if _NAMED.findall(path) == list(CHAT_ID)
+    }
+    for path in MAKERS:
+        paths[path]["post"]["responses"]["201"]["links"] = links
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

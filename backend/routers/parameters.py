@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from backend import limits
 from backend.errors import NotFound
 from backend.ids import parse_id
-from backend.repositories.conversations import ConversationFilter
-from backend.services.paging import OrderField
+from backend.repositories.conversations import ConversationFilter, ConversationOrder
+from backend.services.paging import OrderField, conversation_order
 from backend.utils.text_processor import normalise, title_key
 
 ID_EXAMPLE = "01939b3c-7a52-7c4e-9d3b-2f6a1c8e5d40"
@@ -92,61 +91,74 @@ NestedMessages = Annotated[
 WithTotal = Annotated[Flag, Query(description="Whether to count how many there are in all.")]
 
 
-@dataclass(frozen=True, slots=True)
-class PageQuery:
-    """Which page: from the beginning or the end, beyond a cursor."""
+class Place(NamedTuple):
+    """Which page is asked for."""
 
-    first: Annotated[PageSize | None, Query(description="So many, going forward.")] = None
-    after: Annotated[str | None, Query(description="Only what comes after this cursor.")] = None
-    last: Annotated[PageSize | None, Query(description="So many, going backward.")] = None
-    before: Annotated[str | None, Query(description="Only what comes before this cursor.")] = None
+    first: int | None
+    after: str | None
+    last: int | None
+    before: str | None
+
+
+# Coroutines, for the framework runs plain functions in threads, which costs more than they do.
+async def asked_place(
+    first: Annotated[PageSize | None, Query(description="So many, going forward.")] = None,
+    after: Annotated[str | None, Query(description="Only what comes after this cursor.")] = None,
+    last: Annotated[PageSize | None, Query(description="So many, going backward.")] = None,
+    before: Annotated[str | None, Query(description="Only what comes before this cursor.")] = None,
+) -> Place:
+    """The page: from the beginning or the end, beyond a cursor."""
+    return Place(first, after, last, before)
 
 
 _Tag = Annotated[str, Field(min_length=1, max_length=limits.TAG_CHARACTERS, pattern=VISIBLE)]
 
 
-@dataclass(frozen=True, slots=True)
-class FilterQuery:
-    """Which chats."""
-
+async def asked_filter(
     archived: Annotated[
         Literal["true", "false", "any"], Query(description="Archived ones, the others, or both.")
-    ] = "false"
-    pinned: Annotated[Flag | None, Query(description="Only pinned ones, or only others.")] = None
+    ] = "false",
+    pinned: Annotated[Flag | None, Query(description="Only pinned ones, or only others.")] = None,
     tags: Annotated[
         Annotated[list[_Tag], Field(max_length=limits.TAGS)] | None,
         Query(description="Only those with all of these tags."),
-    ] = None
+    ] = None,
     title_contains: Annotated[
         Annotated[str, Field(max_length=limits.TITLE_CHARACTERS)] | None,
         Query(description="Only those with this in the title."),
-    ] = None
-    created_after: Annotated[Moment | None, Query(description="Made after this moment.")] = None
-    created_before: Annotated[Moment | None, Query(description="Made before this moment.")] = None
+    ] = None,
+    created_after: Annotated[Moment | None, Query(description="Made after this moment.")] = None,
+    created_before: Annotated[Moment | None, Query(description="Made before this moment.")] = None,
     active_after: Annotated[
         Moment | None, Query(description="Last written to after this moment.")
-    ] = None
+    ] = None,
     active_before: Annotated[
         Moment | None, Query(description="Last written to before this moment.")
-    ] = None
+    ] = None,
+) -> ConversationFilter:
+    """Which chats."""
+    return ConversationFilter(
+        archived={"true": True, "false": False, "any": None}[archived],
+        pinned=pinned,
+        tags=tuple(dict.fromkeys(normalise(tag).strip() for tag in tags or ())),
+        title_contains=title_key(normalise(title_contains or "")) or None,
+        created_after=created_after,
+        created_before=created_before,
+        active_after=active_after,
+        active_before=active_before,
+    )
 
-    def chosen(self) -> ConversationFilter:
-        """The same as the repositories take it."""
-        return ConversationFilter(
-            archived={"true": True, "false": False, "any": None}[self.archived],
-            pinned=self.pinned,
-            tags=tuple(dict.fromkeys(normalise(tag).strip() for tag in self.tags or ())),
-            title_contains=title_key(normalise(self.title_contains or "")) or None,
-            created_after=self.created_after,
-            created_before=self.created_before,
-            active_after=self.active_after,
-            active_before=self.active_before,
-        )
 
-
-@dataclass(frozen=True, slots=True)
-class OrderQuery:
+async def asked_order(
+    order_by: Annotated[
+        OrderField, Query(description="What they are sorted by.")
+    ] = "last_activity",
+    direction: Annotated[Literal["asc", "desc"], Query(description="Upward or downward.")] = "desc",
+) -> ConversationOrder:
     """In which order chats come."""
+    return conversation_order(order_by, descending=direction == "desc")
 
-    order_by: Annotated[OrderField, Query(description="What they are sorted by.")] = "last_activity"
-    direction: Annotated[Literal["asc", "desc"], Query(description="Upward or downward.")] = "desc"
+
+AskedPlace = Annotated[Place, Depends(asked_place)]
+AskedFilter = Annotated[ConversationFilter, Depends(asked_filter)]
+AskedOrder = Annotated[ConversationOrder, Depends(asked_order)]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -58,6 +59,21 @@ class PreconditionFailed(Conflict):
     code = "PRECONDITION_FAILED"
 
 
+class DanglingReference(NotFound):
+    """A body names something that is not there; the address itself is right."""
+
+
+@contextmanager
+def references(*fields: str) -> Iterator[None]:
+    """Tells what one of these fields of a body names from what the address does."""
+    try:
+        yield
+    except NotFound as error:
+        if tuple(map(snake_case, error.field)) != fields:
+            raise
+        raise DanglingReference(error.message, field=error.field) from None
+
+
 def problem(error: ConversaError) -> Response:
     """An expected failure as clients see it."""
     more: dict[str, Any] = {}
@@ -67,6 +83,8 @@ def problem(error: ConversaError) -> Response:
         more["current_revision"] = error.current_revision
     if isinstance(error, OffsetMismatch):
         more["expected_offset"] = error.expected_offset
+    if isinstance(error, DanglingReference):
+        more["status"] = int(HTTPStatus.CONFLICT)
     return problem_response(error.code, error.message, **more)
 
 
@@ -81,7 +99,7 @@ def internal_problem(error: Exception) -> Response:
 def problem_response(
     code: str, detail: str, *, headers: dict[str, str] | None = None, **more: Any
 ) -> Response:
-    """A problem document."""
+    """A problem document; ``more`` is added to it, or takes the place of what it has."""
     kind = KINDS[code]
     body = {
         "type": TYPE_PREFIX + code.lower().replace("_", "-"),
@@ -91,7 +109,7 @@ def problem_response(
         "code": code,
         **more,
     }
-    return Response(orjson.dumps(body), kind.status, headers, MEDIA_TYPE)
+    return Response(orjson.dumps(body), body["status"], headers, MEDIA_TYPE)
 
 
 def http_problem(error: HTTPException, allowed: Sequence[str] = ()) -> Response:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from starlette.responses import Response
+
 from backend.errors import NotFound
 from backend.repositories.messages import MessageScope
 from backend.repositories.pages import Window
 from backend.repositories.records import ConversationRecord, MessageRecord
 from backend.repositories.store import ReadUnit
-from backend.routers.documents import Json, chat_document
+from backend.routers.conditions import chat_tag
+from backend.routers.documents import Json, chat_document, respond
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 
+CHATS = "/api/chats"
+MESSAGES = CHATS + "/{chat_id}/messages"
 ACTIVE_BRANCH = MessageScope()
 
 
@@ -27,6 +32,18 @@ async def chat_documents(
     tags = await unit.conversations.tags_by_ids(ids) if ids else {}
     nested = await _last_messages(unit, ids, messages) if messages is not None else {}
     return {row.id: chat_document(row, tags.get(row.id, []), nested.get(row.id)) for row in rows}
+
+
+async def chat_response(
+    services: Services, viewer: Viewer, row: ConversationRecord, *, made: bool = False
+) -> Response:
+    """A chat after a change, or as it was made."""
+    async with services.store.read(viewer) as unit:
+        documents = await chat_documents(unit, [row])
+    headers = {"ETag": chat_tag(row)}
+    if made:
+        headers["Location"] = f"{CHATS}/{row.id}"
+    return respond(documents[row.id], 201 if made else 200, headers)
 
 
 async def message_of(

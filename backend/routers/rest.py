@@ -9,12 +9,22 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from backend.routers import chats, context, docs, health, message_details, messages, transfer
+from backend.routers import (
+    branches,
+    chats,
+    context,
+    docs,
+    health,
+    message_details,
+    messages,
+    transfer,
+)
 from backend.routers.openapi import openapi_document
 from backend.routers.problems import http_problem
 
 ROUTERS = tuple(
-    each.router for each in (chats, messages, message_details, context, transfer, health, docs)
+    each.router
+    for each in (chats, messages, branches, message_details, context, transfer, health, docs)
 )
 
 

@@ -293,24 +293,15 @@ class ChatPatch(Body):
 
 
 class Fork(Body):
-    """Where to fork a chat, and what to call the copy."""
+    """What to call the copy of a chat; as the chat itself where left out."""
 
-    message_id: Uuid
     title: Title | None = None
-
-
-class Selection(Body):
-    """A message on the branch to be shown."""
-
-    message_id: Uuid
 
 
 class NewFeedback(Body):
     """What a reader thinks of a message."""
 
-    rating: Annotated[
-        Literal[-1, 0, 1], Field(description="1 for good, -1 for bad, 0 for neither.")
-    ]
+    rating: Annotated[int, Field(ge=-1, le=1, description="1 for good, -1 for bad, 0 for neither.")]
     comment: Annotated[str, Field(max_length=limits.COMMENT_CHARACTERS)] | None = None
     tags: Labels | None = None
 

@@ -46,6 +46,7 @@ _UPLOAD: dict[str, Any] = {
         "content": {
             FORM: {"schema": _FORM},
             **{each: {"schema": _FILE} for each in FILES},
+            "application/json": {"schema": {}},
         },
     }
 }

@@ -10,13 +10,13 @@ from backend.security.viewer import LOCAL_VIEWER, Viewer
 from backend.services.container import Services
 
 
-def viewer_of(request: Request) -> Viewer:
+async def viewer_of(request: Request) -> Viewer:
     """The one on whose behalf this request is answered."""
     viewer: Viewer = getattr(request.state, "viewer", LOCAL_VIEWER)
     return viewer
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """The services of this server."""
     services: Services = request.app.state.services
     return services

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import re
 from contextvars import ContextVar
-from ipaddress import ip_address
 
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
@@ -20,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.config import Settings
 from backend.ids import new_id
+from backend.security.exposure import is_loopback
 
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -31,11 +31,21 @@ REQUEST_HEADERS = (
     "if-none-match",
     "last-event-id",
     "x-apollo-operation-name",
+    "x-conversa-owner",
     "x-graphql-cost",
     "x-request-id",
     "x-requested-with",
 )
-RESPONSE_HEADERS = ("etag", "link", "location", "ratelimit", "retry-after", "x-request-id")
+RESPONSE_HEADERS = (
+    "etag",
+    "link",
+    "location",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "www-authenticate",
+    "x-request-id",
+)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -108,14 +118,7 @@ def own_names(settings: Settings) -> frozenset[str] | None:
     """The names this server answers to; None for any."""
     if settings.allowed_hosts:
         return frozenset(settings.allowed_hosts)
-    return frozenset((*LOOPBACK_NAMES, settings.host)) if _is_loopback(settings.host) else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return frozenset((*LOOPBACK_NAMES, settings.host)) if is_loopback(settings.host) else None
 
 
 def _request_id(scope: Scope) -> str:

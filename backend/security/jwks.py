@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from jwt import PyJWK, PyJWKClient
 from jwt.exceptions import PyJWTError
 
+from backend.config import PREFIX
 from backend.errors import ConfigurationError
 from backend.security.errors import KeysUnavailable
 
@@ -100,10 +101,12 @@ def _reader(source: str, timeout: float) -> Callable[[], dict[str, Any]]:
     address = urlsplit(source)
     if address.scheme in ("http", "https"):
         if address.scheme == "http" and address.hostname not in LOOPBACK:
-            raise ConfigurationError("the JWKS address must start with https://")
+            raise ConfigurationError(f"{PREFIX}JWKS: an address must start with https://")
         client = PyJWKClient(source, cache_jwk_set=False, timeout=timeout)
         return client.fetch_data
     path = Path(address.path if address.scheme == "file" else source)
+    if not source or not path.is_file():
+        raise ConfigurationError(f"{PREFIX}JWKS: must be an https address or a file that exists")
 
     def read() -> dict[str, Any]:
         found = json.loads(path.read_bytes())

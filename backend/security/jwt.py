@@ -15,6 +15,7 @@ from jwt.exceptions import (
     PyJWTError,
 )
 
+from backend.config import PREFIX
 from backend.errors import ConfigurationError
 from backend.security.errors import Unauthenticated
 from backend.security.jwks import KeySet
@@ -54,13 +55,14 @@ class JwtSettings:
 
     def __post_init__(self) -> None:
         if not self.issuer or not self.audience:
-            raise ConfigurationError("tokens need an issuer and an audience to be checked against")
+            name = "JWT_AUDIENCE" if self.issuer else "JWT_ISSUER"
+            raise ConfigurationError(f"{PREFIX}{name}: must be set where tokens say who is asking")
         unknown = set(self.algorithms) - ASYMMETRIC
         if unknown or not self.algorithms:
             allowed = ", ".join(sorted(ASYMMETRIC))
-            raise ConfigurationError(f"token algorithms must be some of {allowed}")
+            raise ConfigurationError(f"{PREFIX}JWT_ALGORITHMS: must be some of {allowed}")
         if not 0 <= self.leeway <= 300:
-            raise ConfigurationError("the leeway of tokens must be between 0 and 300 seconds")
+            raise ConfigurationError(f"{PREFIX}JWT_LEEWAY: must be between 0 and 300 seconds")
 
 
 class JwtVerifier:

@@ -12,13 +12,15 @@ SCOPES = ("read", "write", "admin")
 class Viewer:
     """The one on whose behalf something is done: every statement is scoped to ``owner_id``.
 
-    ``expires_at`` is when the proof of who he is ends; None where it does not.
+    ``expires_at`` is when the proof of who he is ends; None where it does not. ``key_id`` is the API
+    key that is the proof, if one is.
     """
 
     owner_id: str
     name: str
     scopes: tuple[str, ...] = SCOPES
     expires_at: datetime | None = None
+    key_id: str | None = None
 
     def may(self, scope: str) -> bool:
         """Whether a scope is granted: who administers may write, and who writes may read."""

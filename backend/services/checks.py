@@ -28,12 +28,12 @@ class CheckService:
         """
         database = self._store.database
         _tell(on_check, DATABASE)
-        async with database.read() as connection:
+        async with database.read(long=True) as connection:
             for problem in await CheckRepository(connection).damage():
                 yield problem
         for name, statement in CHECKS.items():
             _tell(on_check, name)
-            async with database.snapshot() as connection:
+            async with database.snapshot(long=True) as connection:
                 async for fault in CheckRepository(connection).faults(statement):
                     yield f"{_place(fault)}: {name}"
 

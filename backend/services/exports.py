@@ -69,7 +69,7 @@ class ExportService:
     async def _all(self, viewer: Viewer) -> AsyncIterator[str]:
         last: str | None = None
         while True:
-            async with self._store.read(viewer) as unit:
+            async with self._store.read(viewer, long=True) as unit:
                 ids = await unit.exports.ids_after(last, IDS)
             for each in ids:
                 yield each
@@ -105,7 +105,7 @@ class ExportService:
             yield chunk
 
     async def _rows(self, viewer: Viewer, conversation_id: str) -> ConversationRows | None:
-        async with self._store.read(viewer, snapshot=True) as unit:
+        async with self._store.read(viewer, snapshot=True, long=True) as unit:
             conversation = await unit.conversations.find(conversation_id)
             if conversation is None:
                 return None

@@ -211,53 +211,6 @@ async def test_a_chat_can_be_deleted(client: Client) -> None:
         problem_of(await again(f"/api/chats/{chat['id']}"), 404, "NOT_FOUND")
 
 
-async def test_a_fork_copies_up_to_a_message(client: Client) -> None:
-    chat = await client.chat(title="Tea", tags=["hot"])
-    messages = await client.messages(chat, 5)
-    response = await client.post(
-        f"/api/chats/{chat['id']}/fork", json={"message_id": messages[2]["id"]}
-    )
-    fork = response.json()
-    assert response.headers["location"] == f"/api/chats/{fork['id']}"
-    assert (fork["title"], fork["tags"], fork["message_count"]) == ("Tea", ["hot"], 3)
-    assert fork["forked_from_id"] == messages[2]["id"]
-    copies = await client.read(f"/api/chats/{fork['id']}/messages")
-    assert [m["content"] for m in copies["items"]] == ["message 0", "message 1", "message 2"]
-
-
-async def test_a_fork_can_have_a_title_of_its_own(client: Client) -> None:
-    chat = await client.chat(title="Tea")
-    [message] = await client.messages(chat, 1)
-    response = await client.post(
-        f"/api/chats/{chat['id']}/fork", json={"message_id": message["id"], "title": "Cake"}
-    )
-    assert response.json()["title"] == "Cake"
-
-
-async def test_another_branch_can_be_shown(client: Client) -> None:
-    chat = await client.chat(title="Tea")
-    question, answer = await client.messages(chat, 2)
-    other = await client.message(chat, "again", "assistant", parent_id=question["id"])
-    response = await client.post(
-        f"/api/chats/{chat['id']}/select", json={"message_id": answer["id"]}
-    )
-    assert response.status_code == 200
-    page = await client.read(f"/api/chats/{chat['id']}/messages")
-    assert [m["id"] for m in page["items"]] == [question["id"], answer["id"]]
-    aside = await client.read(f"/api/chats/{chat['id']}/messages/{other['id']}")
-    assert aside["on_active_branch"] is False
-
-
-@pytest.mark.parametrize("action", ["fork", "select"])
-async def test_a_message_of_another_chat_is_not_found(client: Client, action: str) -> None:
-    chat, other = await client.chat(title="Tea"), await client.chat(title="Cake")
-    [message] = await client.messages(other, 1)
-    response = await client.post(
-        f"/api/chats/{chat['id']}/{action}", json={"message_id": message["id"]}
-    )
-    problem_of(response, 404, "NOT_FOUND")
-
-
 async def test_nobody_sees_another_ones_chats(client: Client, other_client: Client) -> None:
     chat = await client.chat(title="Tea")
     address = f"/api/chats/{chat['id']}"

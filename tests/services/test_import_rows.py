@@ -14,6 +14,7 @@ from backend.errors import Invalid, TooLarge
 from backend.formats.document import DocumentConversation, DocumentFeedback, DocumentVersion
 from backend.ids import new_id
 from backend.repositories.imports import ConversationRows
+from backend.repositories.records import MessageRecord
 from backend.services.import_rows import EXTERNAL_ID_BYTES, conversation_rows, digest_of
 from backend.utils.message_parts import text_part
 from tests.support.documents import START, chain, document, document_message, documents
@@ -152,11 +153,11 @@ class TestTree:
         assert all(0 < len(tag) <= limits.TAG_CHARACTERS for tag in rows.tags)
 
 
-def _path(leaf_id: str | None, by_id: dict[str, object]) -> set[str]:
+def _path(leaf_id: str | None, by_id: dict[str, MessageRecord]) -> set[str]:
     path: set[str] = set()
     while leaf_id is not None:
         path.add(leaf_id)
-        leaf_id = by_id[leaf_id].parent_id  # type: ignore[attr-defined]
+        leaf_id = by_id[leaf_id].parent_id
     return path
 
 

@@ -12,7 +12,6 @@ from graphql import GraphQLError
 from starlette.types import Send
 from strawberry.types import ExecutionResult
 
-from backend.graphql.errors import shown
 from backend.graphql.http.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON
 from backend.ids import new_id
 
@@ -46,12 +45,12 @@ class Answer(NamedTuple):
 
 
 def result_body(result: ExecutionResult, extensions: dict[str, Any] | None = None) -> bytes:
-    """A result as JSON, its errors first and as clients may see them."""
+    """A result as JSON, its errors first."""
     if result.extensions:
         extensions = {**result.extensions, **(extensions or {})}
     body: dict[str, Any] = {}
     if result.errors:
-        body["errors"] = [shown(error).formatted for error in result.errors]
+        body["errors"] = [error.formatted for error in result.errors]
     if result.data is not None or not result.errors or result.errors[0].path:
         body["data"] = result.data
     if extensions:
@@ -61,7 +60,7 @@ def result_body(result: ExecutionResult, extensions: dict[str, Any] | None = Non
 
 def errors_body(errors: Sequence[GraphQLError]) -> bytes:
     """The answer to a request that was not executed."""
-    return orjson.dumps({"errors": [shown(error).formatted for error in errors]})
+    return orjson.dumps({"errors": [error.formatted for error in errors]})
 
 
 def error_body(error: dict[str, Any]) -> bytes:

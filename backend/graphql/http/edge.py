@@ -171,7 +171,7 @@ class GraphQLEdge:
             patience=self._settings.request_timeout,
             lifetime=exchange.stream_seconds(self._settings.stream_seconds),
         )
-        results = await self.operations.subscribe(admission, parameters, context)
+        results = self.operations.subscribe(admission, parameters, context)
         try:
             await stream.run(results, exchange.receive)
         except TimeoutError:

@@ -1,8 +1,8 @@
 """Subscriptions over HTTP: server-sent events and Apollo's multipart protocol.
 
 Server-sent events follow the "distinct connections mode" of graphql-sse's protocol, with one thing
-more: where an event carries a ``cursor``, its frame has it as ``id:``, which browsers and other
-clients of the format send back as ``Last-Event-ID`` when they connect again. Lines end in LF alone:
+more: where an event has a cursor, its frame has it as ``id:``, which browsers and other clients of
+the format send back as ``Last-Event-ID`` when they connect again. Lines end in LF alone:
 some clients take frames apart at two of them.
 """
 
@@ -11,20 +11,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from starlette.types import Receive, Send
-from strawberry.types import ExecutionResult
 
 from backend.graphql.http.answers import (
     COMMON,
     NO_STORE,
     UNSTORED,
     Header,
+    errors_body,
     internal_error,
-    result_body,
 )
 from backend.graphql.http.negotiation import EVENT_STREAM, MULTIPART
+from backend.graphql.subscribing import Rendered, StreamFailed
 
 UNBUFFERED: Header = (b"x-accel-buffering", b"no")
 """What tells nginx, and proxies that follow it, to pass each frame on at once."""
@@ -87,15 +87,6 @@ class Multipart:
 FRAMINGS: dict[str, Framing] = {EVENT_STREAM: EventStream(), MULTIPART: Multipart()}
 
 
-def cursor_of(data: dict[str, Any] | None) -> str | None:
-    """The cursor of the event in a payload, if the client asked for it."""
-    for value in (data or {}).values():
-        if isinstance(value, dict) and isinstance(value.get("cursor"), str):
-            cursor: str = value["cursor"]
-            return cursor
-    return None
-
-
 def events_body(body: bytes) -> bytes:
     """A whole event stream that says one thing."""
     events = EventStream()
@@ -117,7 +108,7 @@ class Stream:
     lifetime: float
     _spoke: bool = field(default=True, init=False)
 
-    async def run(self, results: AsyncGenerator[ExecutionResult, None], receive: Receive) -> None:
+    async def run(self, results: AsyncGenerator[Rendered, None], receive: Receive) -> None:
         """Sends the results until they end, the client hangs up, or the time is over."""
         start = {
             "type": "http.response.start",
@@ -142,11 +133,20 @@ class Stream:
         elif not done:
             await self._write(self.framing.expiry, more=False)
 
-    async def _pump(self, results: AsyncGenerator[ExecutionResult, None]) -> None:
-        async for result in results:
-            frame = self.framing.frame(_body(result), cursor_of(result.data))
-            self._spoke = True
-            await self._write(frame)
+    async def _pump(self, results: AsyncGenerator[Rendered, None]) -> None:
+        try:
+            async for result in results:
+                await self._say(result.payload, result.cursor)
+        except StreamFailed as failure:
+            await self._say(errors_body(failure.errors))
+        except TimeoutError:
+            raise
+        except Exception as error:
+            await self._say(internal_error(error))
+
+    async def _say(self, body: bytes, cursor: str | None = None) -> None:
+        self._spoke = True
+        await self._write(self.framing.frame(body, cursor))
 
     async def _attend(self, receive: Receive) -> None:
         """Gives signs of life until the client hangs up."""
@@ -164,13 +164,6 @@ class Stream:
     async def _write(self, frame: bytes, *, more: bool = True) -> None:
         async with asyncio.timeout(self.patience):
             await self.send({"type": "http.response.body", "body": frame, "more_body": more})
-
-
-def _body(result: ExecutionResult) -> bytes:
-    try:
-        return result_body(result)
-    except Exception as error:
-        return internal_error(error)
 
 
 async def _stop(*tasks: asyncio.Task[None]) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from backend.graphql.context import Info
+from backend.graphql.execution.loading import loaded
 from backend.graphql.fields import resolved
 from backend.graphql.limits import connection_size
 from backend.graphql.scalars import Cursor
@@ -19,6 +20,7 @@ from backend.repositories.records import ConversationRecord
 from backend.services.paging import conversation_cursor, conversation_window
 
 
+@loaded
 async def one_conversation(
     info: Info,
     id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")],
@@ -59,10 +61,9 @@ async def many_conversations(
     window = conversation_window(order, first=first, after=after, last=last, before=before)
 
     async def count() -> int:
-        async with info.context.store.read(info.context.viewer) as unit:
-            return await unit.conversations.count(chosen)
+        return await info.context.loaders.list_lengths.load(chosen)
 
-    async with info.context.store.read(info.context.viewer) as unit:
+    async with info.context.store.read(info.context.viewer, long=chosen.is_narrow) as unit:
         page = await unit.conversations.page(chosen, order, window)
     return ConnectionView(page, lambda row: conversation_cursor(order, row), count)
 

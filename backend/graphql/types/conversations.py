@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import strawberry
-from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
 from backend.errors import Invalid, NotFound
 from backend.graphql.context import Info
-from backend.graphql.fields import leaf, resolved
+from backend.graphql.execution.loading import loaded
+from backend.graphql.fields import leaf, resolved, stands_for
 from backend.graphql.limits import connection_size, list_size, sized_by
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.context_window import ContextWindow, conversation_context_window
@@ -48,11 +48,13 @@ def conversation_source(root: ConversationParent) -> ImportSource | None:
     return ImportSource(format=root.source_format, external_id=root.source_external_id or "")
 
 
+@loaded
 async def conversation_tags(root: ConversationParent, info: Info) -> list[str]:
     """Its tags."""
     return await info.context.loaders.tags.load(root.id)
 
 
+@loaded
 async def conversation_last_message(root: ConversationParent, info: Info) -> MessageRecord | None:
     """The last message of the active branch."""
     if root.message_count == 0:
@@ -60,6 +62,7 @@ async def conversation_last_message(root: ConversationParent, info: Info) -> Mes
     return await info.context.loaders.last_messages.load(root.id)
 
 
+@loaded
 async def conversation_forked_from(root: ConversationParent, info: Info) -> MessageRecord | None:
     """The message it was forked at, as long as that exists."""
     if root.forked_from_id is None:
@@ -67,6 +70,7 @@ async def conversation_forked_from(root: ConversationParent, info: Info) -> Mess
     return await info.context.loaders.messages.load(root.forked_from_id)
 
 
+@loaded
 async def conversation_message(
     root: ConversationParent,
     info: Info,
@@ -78,6 +82,7 @@ async def conversation_message(
     return found if found and found.conversation_id == root.id else None
 
 
+@loaded
 async def conversation_messages(
     root: ConversationParent,
     info: Info,
@@ -129,8 +134,7 @@ async def _page_around(
             "This message is on another branch: ask with branch: ALL, or select its branch first.",
             field=("around",),
         )
-    async with info.context.store.read(info.context.viewer) as unit:
-        return await unit.messages.page_around(message, scope, size)
+    return await info.context.loaders.pages_around(scope, size).load(message)
 
 
 async def conversation_changes(
@@ -217,10 +221,7 @@ class Conversation(Node):
         directives=[sized_by("recent", default=MESSAGES_DEFAULT, fields=["messages"])],
     )
 
-    @classmethod
-    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
-        """Rows stand for conversations as they are."""
-        return isinstance(value, ConversationRecord)
+    is_type_of = stands_for(ConversationRecord)
 
 
 @strawberry.type(description="A conversation in a page.")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import strawberry
-from graphql import GraphQLResolveInfo
 from strawberry.scalars import JSON
 
 from backend.graphql.context import Info
-from backend.graphql.fields import leaf, resolved
+from backend.graphql.execution.loading import loaded
+from backend.graphql.fields import leaf, resolved, stands_for
 from backend.graphql.limits import list_size
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.enums import MessageStatus, Role
@@ -52,11 +52,13 @@ def message_on_active_branch(root: MessageParent) -> bool:
     return root.active
 
 
+@loaded
 async def message_conversation(root: MessageParent, info: Info) -> ConversationRecord | None:
     """The conversation it belongs to."""
     return await info.context.loaders.conversations.load(root.conversation_id)
 
 
+@loaded
 async def message_parent(root: MessageParent, info: Info) -> MessageRecord | None:
     """The message it answers."""
     if root.parent_id is None:
@@ -69,6 +71,7 @@ async def sibling_ids(root: MessageRecord, info: Info) -> list[str]:
     return await info.context.loaders.siblings.load((root.conversation_id, root.parent_id))
 
 
+@loaded
 async def message_siblings(root: MessageParent, info: Info) -> list[MessageRecord]:
     """The alternatives at its place."""
     ids = await sibling_ids(root, info)
@@ -76,16 +79,19 @@ async def message_siblings(root: MessageParent, info: Info) -> list[MessageRecor
     return [row for row in found if row is not None]
 
 
+@loaded
 async def message_sibling_index(root: MessageParent, info: Info) -> int:
     """Its place among them, from 0."""
     return (await sibling_ids(root, info)).index(root.id)
 
 
+@loaded
 async def message_sibling_count(root: MessageParent, info: Info) -> int:
     """How many they are."""
     return len(await sibling_ids(root, info))
 
 
+@loaded
 async def message_versions(root: MessageParent, info: Info) -> list[VersionRecord]:
     """Its earlier texts."""
     if root.edited_at is None:
@@ -93,6 +99,7 @@ async def message_versions(root: MessageParent, info: Info) -> list[VersionRecor
     return await info.context.loaders.versions.load(root.id)
 
 
+@loaded
 async def message_feedback(root: MessageParent, info: Info) -> FeedbackRecord | None:
     """What a reader thought of it."""
     return await info.context.loaders.feedback.load(root.id)
@@ -169,10 +176,7 @@ class Message(Node):
     )
     feedback: Feedback | None = resolved(message_feedback, "What a reader thought of it.")
 
-    @classmethod
-    def is_type_of(cls, value: Any, _info: GraphQLResolveInfo[Any]) -> bool:
-        """Rows stand for messages as they are."""
-        return isinstance(value, MessageRecord)
+    is_type_of = stands_for(MessageRecord)
 
 
 @strawberry.type(description="A message in a page.")

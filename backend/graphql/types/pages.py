@@ -8,6 +8,7 @@ from typing import Any
 
 import strawberry
 
+from backend.graphql.execution.loading import loaded
 from backend.graphql.fields import leaf
 from backend.graphql.scalars import Cursor
 from backend.repositories.pages import Page
@@ -78,6 +79,7 @@ class ConnectionView:
         return self.cursor_of(self.page.rows[-1]) if self.page.rows else None
 
 
+@loaded
 async def total_count(root: strawberry.Parent[ConnectionView]) -> int:
     """How many rows there are in all."""
     return await root.count()

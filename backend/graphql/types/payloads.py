@@ -8,6 +8,7 @@ import strawberry
 
 from backend.graphql.context import Info
 from backend.graphql.errors import Payload, UserError
+from backend.graphql.execution.loading import loaded
 from backend.graphql.fields import leaf, resolved
 from backend.graphql.types.conversations import Conversation
 from backend.graphql.types.enums import ImportFormat, stored
@@ -17,6 +18,7 @@ from backend.ids import parse_id
 ERRORS = "Expected failures; empty where it succeeded."
 
 
+@loaded
 async def payload_conversation(root: strawberry.Parent[Any], info: Info) -> Any:
     """The conversation as it is after the change, read only when it is asked for."""
     if root.conversation_id is None:
@@ -24,6 +26,7 @@ async def payload_conversation(root: strawberry.Parent[Any], info: Info) -> Any:
     return await info.context.loaders.conversations.load(root.conversation_id)
 
 
+@loaded
 async def payload_message(root: strawberry.Parent[Any], info: Info) -> Any:
     """The message as it is after the change, read only when it is asked for."""
     if root.message_id is None:

@@ -52,6 +52,11 @@ def upgrade() -> None:
         unique=False,
     )
 
+    # While a table is new PostgreSQL takes an owner to have one row, and every index that leads with
+    # the owner to be as good as the primary key; of equals it takes the newest. Were that another,
+    # each message that is stored would be checked by walking all of its owner's conversations.
+    key_last = op.get_context().dialect.name == "postgresql"
+    key = ["owner_id", "id"]
     op.create_table(
         "conversations",
         sa.Column("owner_id", sa.BigInteger(), nullable=False),
@@ -76,7 +81,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["owner_id"], ["owners.id"], name=op.f("fk_conversations_owners"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("owner_id", "id", name=op.f("pk_conversations")),
+        *([] if key_last else [sa.PrimaryKeyConstraint(*key, name=op.f("pk_conversations"))]),
     )
     op.create_index(
         "ix_conversations_activity",
@@ -105,6 +110,8 @@ def upgrade() -> None:
         ["owner_id", "source_format", "source_external_id"],
         unique=True,
     )
+    if key_last:
+        op.create_primary_key(op.f("pk_conversations"), "conversations", key)
 
     op.create_table(
         "conversation_tags",
@@ -125,7 +132,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_conversation_tags_tag",
         "conversation_tags",
-        ["owner_id", "tag", "conversation_id"],
+        ["tag", "owner_id", "conversation_id"],
         unique=False,
     )
 
@@ -147,7 +154,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_message_tombstones_changed",
         "message_tombstones",
-        ["owner_id", "conversation_id", "revision"],
+        ["conversation_id", "owner_id", "revision"],
         unique=False,
     )
 
@@ -191,18 +198,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner_id", "id", name=op.f("pk_messages")),
     )
     op.create_index(
-        "ix_messages_changed", "messages", ["owner_id", "conversation_id", "revision"], unique=False
+        "ix_messages_changed", "messages", ["conversation_id", "owner_id", "revision"], unique=False
     )
     op.create_index(
         "ix_messages_siblings",
         "messages",
-        ["owner_id", "parent_id", "conversation_id", "added_revision"],
+        ["parent_id", "owner_id", "conversation_id", "added_revision"],
         unique=False,
     )
     op.create_index(
         "uq_messages_active_position",
         "messages",
-        ["owner_id", "conversation_id", "position"],
+        ["conversation_id", "owner_id", "position"],
         unique=True,
         sqlite_where=sa.text("active = 1"),
         postgresql_where=sa.text("active"),
@@ -210,7 +217,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_messages_added",
         "messages",
-        ["owner_id", "conversation_id", "added_revision"],
+        ["conversation_id", "owner_id", "added_revision"],
         unique=True,
     )
 

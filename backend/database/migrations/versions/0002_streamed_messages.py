@@ -35,7 +35,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_message_chunks_changed",
         "message_chunks",
-        ["owner_id", "conversation_id", "revision"],
+        ["conversation_id", "owner_id", "revision"],
         unique=False,
     )
 

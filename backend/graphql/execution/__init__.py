@@ -1,0 +1,1 @@
+"""Operations compiled into Python functions once, and executed by them from then on."""

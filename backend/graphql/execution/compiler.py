@@ -1,0 +1,303 @@
+"""Turns a validated operation into Python functions that build its answer.
+
+What is selected is found by graphql-core's own ``collect_fields``, for one set of values of
+``@skip`` and ``@include``. A function goes from the value of one asynchronous field, or of the
+operation's root, down to the asynchronous fields below it; those it hands to the run, with the
+object they belong in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    FragmentDefinitionNode,
+    GraphQLAbstractType,
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    OperationDefinitionNode,
+    OperationType,
+    is_abstract_type,
+    is_leaf_type,
+    is_list_type,
+    is_non_null_type,
+)
+from graphql.execution.collect_fields import (
+    FieldDetails,
+    FragmentDetails,
+    collect_fields,
+    collect_subfields,
+)
+from graphql.execution.values import VariableValues
+from graphql.language import DocumentNode
+from strawberry import Schema
+from strawberry.types.field import StrawberryField
+
+from backend.graphql.execution.calls import Arguments, reserved
+from backend.graphql.execution.errors import Unsupported
+from backend.graphql.execution.leaves import leaf_source
+from backend.graphql.execution.loading import LOADED
+from backend.graphql.execution.source import DEEPEST, Body, Source
+from backend.graphql.execution.types import TypeFinder
+
+DEFINITION = "strawberry-definition"
+Details = Sequence[FieldDetails]
+Function = Callable[[Any, Any], Any]
+
+
+@dataclass(slots=True)
+class PendingField:
+    """A field whose resolver is awaited: ``call`` makes the coroutine, ``complete`` takes what it
+    returns. ``driven``: it awaits nothing but loaders."""
+
+    key: str
+    driven: bool
+    call: Function
+    complete: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A compiled operation of so many fields. Either ``root`` completes the root value, or, for a
+    mutation, ``steps`` are its fields in order. ``arguments`` are those that take variables."""
+
+    root: Function | None
+    steps: tuple[PendingField, ...]
+    arguments: tuple[Arguments, ...]
+    fields: int
+
+
+def compile_operation(
+    schema: Schema,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: VariableValues,
+    most_fields: int,
+) -> Plan:
+    """The plan for an operation under these values of its conditions; raises Unsupported, also
+    where it would have more fields."""
+    return _Compiler(schema, document, operation, variables, most_fields).plan()
+
+
+class _Compiler:
+    def __init__(
+        self,
+        schema: Schema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        variables: VariableValues,
+        most_fields: int,
+    ) -> None:
+        self._most_fields = most_fields
+        self._count = 0
+        self._schema = schema
+        self._core = schema._schema
+        self._operation = operation
+        self._variables = variables
+        self._fragments = _fragments(document)
+        self._source = Source()
+        self._arguments: list[Arguments] = []
+        self._pending: list[tuple[PendingField, str, str]] = []
+
+    def plan(self) -> Plan:
+        kind = self._operation.operation
+        root_type = self._core.get_root_type(kind)
+        if root_type is None:
+            raise Unsupported("no such root")
+        collected = collect_fields(
+            self._core, self._fragments, self._variables, root_type, self._operation
+        )
+        fields = collected.grouped_field_set
+        if kind is OperationType.MUTATION:
+            steps = [self._step(root_type, key, each) for key, each in fields.items()]
+            self._finish()
+            return Plan(None, tuple(steps), tuple(self._arguments), self._count)
+        name = self._source.function(lambda body: self._object(body, root_type, "v", fields))
+        return Plan(self._finish()[name], (), tuple(self._arguments), self._count)
+
+    def _finish(self) -> dict[str, Any]:
+        functions = self._source.compiled()
+        for field, call, complete in self._pending:
+            field.call, field.complete = functions[call], functions[complete]
+        return functions
+
+    def _step(self, root_type: GraphQLObjectType, key: str, details: Details) -> PendingField:
+        definition, field = self._field(root_type, details)
+        if field is None or not field.is_async:
+            raise Unsupported("a mutation that is not asynchronous")
+        return self._awaited(key, definition, field, details)
+
+    def _field(
+        self, parent: GraphQLObjectType, details: Details
+    ) -> tuple[GraphQLField, StrawberryField | None]:
+        """A field's definition; Strawberry's is None for ``__typename``."""
+        self._count += 1
+        if self._count > self._most_fields:
+            raise Unsupported("so many fields")
+        first = details[0]
+        name = first.node.name.value
+        definition = self._core.get_field(parent, name)
+        if definition is None or first.fragment_variable_values is not None:
+            raise Unsupported(name)
+        if name == "__typename":
+            return definition, None
+        field = definition.extensions.get(DEFINITION)
+        if not isinstance(field, StrawberryField) or field.extensions:
+            raise Unsupported(name)
+        return definition, field
+
+    def _object(
+        self,
+        body: Body,
+        type_: GraphQLObjectType,
+        value: str,
+        fields: dict[str, list[FieldDetails]],
+    ) -> str:
+        """Writes what an object's fields need beforehand; an expression for the object."""
+        entries: list[str] = []
+        awaited: list[PendingField] = []
+        for key, details in fields.items():
+            definition, field = self._field(type_, details)
+            if field is None:
+                answer = repr(type_.name)
+            elif field.is_async:
+                awaited.append(self._awaited(key, definition, field, details))
+                answer = "None"
+            else:
+                read = self._read(definition, field, details, value)
+                answer = self._value(body, definition.type, read, details)
+            entries.append(f"{key!r}: {answer}")
+        display = f"{{{', '.join(entries)}}}"
+        if not awaited:
+            return display
+        name = self._source.fresh("d")
+        body.line(f"{name} = {display}")
+        for pending in awaited:
+            body.line(f"pend(({self._source.bind('field', pending)}, {name}, {value}))")
+        return name
+
+    def _read(
+        self, definition: GraphQLField, field: StrawberryField, details: Details, parent: str
+    ) -> str:
+        """An expression for what a field that is not asynchronous resolves to."""
+        if field.is_subscription:
+            return parent
+        if field.base_resolver is not None:
+            return self._call(definition, field, details, parent)
+        if field.default_resolver is not getattr:
+            raise Unsupported("a default resolver")
+        return f"{parent}.{field.python_name}"
+
+    def _call(
+        self, definition: GraphQLField, field: StrawberryField, details: Details, parent: str
+    ) -> str:
+        resolver = field.base_resolver
+        if resolver is None:
+            raise Unsupported("a field without a resolver")
+        arguments = Arguments(self._schema, definition, field, details[0].node)
+        given = reserved(field, parent, "info")
+        constant = arguments.constant()
+        if constant is None:
+            given.append(f"**s.arguments({len(self._arguments)})")
+            self._arguments.append(arguments)
+        else:
+            bind = self._source.bind
+            given += [f"{name}={bind('given', value)}" for name, value in constant.items()]
+        return f"{self._source.bind('resolve', resolver.wrapped_func)}({', '.join(given)})"
+
+    def _awaited(
+        self, key: str, definition: GraphQLField, field: StrawberryField, details: Details
+    ) -> PendingField:
+        call = self._source.function(lambda _: self._call(definition, field, details, "v"))
+        complete = self._source.function(
+            lambda body: self._value(body, definition.type, "v", details)
+        )
+        resolver = field.base_resolver
+        driven = getattr(resolver and resolver.wrapped_func, LOADED, False)
+        pending = PendingField(key, driven, _nothing, _nothing)
+        self._pending.append((pending, call, complete))
+        return pending
+
+    def _value(self, body: Body, type_: GraphQLOutputType, read: str, details: Details) -> str:
+        """Writes what a value needs beforehand; an expression for it as JSON."""
+        nullable = not is_non_null_type(type_)
+        inner: Any = type_.of_type if is_non_null_type(type_) else type_
+        name = self._source.fresh("v")
+        if is_leaf_type(inner):
+            return leaf_source(inner, nullable, read, name, self._source.bind)
+        if body.depth > DEEPEST:
+            deeper = self._source.function(lambda deep: self._value(deep, type_, "v", details))
+            return f"{deeper}({read}, s)"
+        body.line(f"{name} = {read}")
+        if not nullable:
+            body.line(f"if {name} is None: raise {self._source.bind('null', Unsupported)}('null')")
+            return self._composite(body, inner, name, details)
+        result = self._source.fresh("c")
+        body.line(f"{result} = None")
+        with body.block(f"if {name} is not None:"):
+            body.line(f"{result} = {self._composite(body, inner, name, details)}")
+        return result
+
+    def _composite(self, body: Body, type_: Any, value: str, details: Details) -> str:
+        if is_list_type(type_):
+            return self._list(body, type_.of_type, value, details)
+        if is_abstract_type(type_):
+            return self._abstract(body, type_, value, details)
+        self._check(body, type_, value)
+        return self._object(body, type_, value, self._subfields(type_, details))
+
+    def _list(self, body: Body, item_type: GraphQLOutputType, value: str, details: Details) -> str:
+        lists = self._source.bind("lists", (list, tuple))
+        other = self._source.bind("other", Unsupported)
+        body.line(f"if type({value}) not in {lists}: raise {other}('no list')")
+        result, item = self._source.fresh("l"), self._source.fresh("x")
+        body.line(f"{result} = []")
+        with body.block(f"for {item} in {value}:"):
+            body.line(f"{result}.append({self._value(body, item_type, item, details)})")
+        return result
+
+    def _abstract(
+        self, body: Body, type_: GraphQLAbstractType, value: str, details: Details
+    ) -> str:
+        possible = self._core.get_possible_types(type_)
+        finder = self._source.bind("type_of", TypeFinder(possible))
+        name, result = self._source.fresh("t"), self._source.fresh("c")
+        body.line(f"{name} = {finder}({value}, info)")
+        for index, each in enumerate(possible):
+            with body.block(f"{'el' if index else ''}if {name} == {each.name!r}:"):
+                made = self._object(body, each, value, self._subfields(each, details))
+                body.line(f"{result} = {made}")
+        return result
+
+    def _check(self, body: Body, type_: GraphQLObjectType, value: str) -> None:
+        """Writes the question whether a value is of its type, where the type asks it."""
+        if type_.is_type_of is None:
+            return
+        question = f"{self._source.bind('is_type', type_.is_type_of)}({value}, info)"
+        record = getattr(type_.is_type_of, "record", None)
+        if record is not None:
+            question = f"type({value}) is {self._source.bind('record', record)} or {question}"
+        other = self._source.bind("other", Unsupported)
+        body.line(f"if not ({question}): raise {other}({type_.name!r})")
+
+    def _subfields(
+        self, type_: GraphQLObjectType, details: Details
+    ) -> dict[str, list[FieldDetails]]:
+        return collect_subfields(
+            self._core, self._fragments, self._variables, self._operation, type_, list(details)
+        ).grouped_field_set
+
+
+def _fragments(document: DocumentNode) -> dict[str, FragmentDetails]:
+    return {
+        each.name.value: FragmentDetails(each)
+        for each in document.definitions
+        if isinstance(each, FragmentDefinitionNode)
+    }
+
+
+def _nothing(_parent: Any, _run: Any) -> None:
+    """In the place of a function that is not compiled yet."""

@@ -1,0 +1,112 @@
+"""Executes a plan: drives resolvers, and reads what they want all at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from graphql.execution.values import VariableValues
+
+from backend.graphql.context import Context
+from backend.graphql.execution.calls import Arguments, CallInfo
+from backend.graphql.execution.compiler import PendingField
+from backend.graphql.execution.errors import Unsupported
+from backend.graphql.execution.loading import Loader, Wanted
+
+Awaited = tuple[PendingField, dict[str, Any], Any]
+"""A field, the object it belongs in, and its parent."""
+Started = tuple[PendingField, dict[str, Any], Coroutine[Any, Any, Any]]
+
+
+class Run:
+    """One execution of a plan, in levels: all that can be resolved is, then what is wanted is read,
+    and so on. No task is made for a field unless several await something other than loaders."""
+
+    def __init__(
+        self,
+        context: Context,
+        arguments: tuple[Arguments, ...],
+        variables: VariableValues,
+    ) -> None:
+        self.info = CallInfo(context)
+        self.pending: list[Awaited] = []
+        self._turn = context.turn
+        self._dynamic = arguments
+        self._variables = variables
+        self._parallel = context.store.database.parallel_reads
+        self._values: dict[int, dict[str, Any]] = {}
+        self._known: dict[Loader[Any, Any], dict[Any, Any]] = {}
+        self._wanted: dict[Loader[Any, Any], list[tuple[Wanted, Started]]] = {}
+
+    def arguments(self, index: int) -> dict[str, Any]:
+        """The arguments of a field, made once for all its objects."""
+        found = self._values.get(index)
+        if found is None:
+            found = self._values[index] = self._dynamic[index].values(self._variables, self.info)
+        return found
+
+    async def finish(self) -> None:
+        """Resolves all that is pending, and what that brings up; raises what any of it raises."""
+        while self.pending or self._wanted:
+            own = self._drive()
+            wanted, self._wanted = self._wanted, {}
+            await _together(self._resolve, own, side_by_side=True)
+            await _together(self._fetch, list(wanted.items()), side_by_side=self._parallel)
+
+    def _drive(self) -> list[Awaited]:
+        """Starts what is pending; answers with what is no driver's business."""
+        own: list[Awaited] = []
+        self._turn.driven = True
+        try:
+            while self.pending:
+                pending, self.pending = self.pending, []
+                for each in pending:
+                    field, target, parent = each
+                    if field.driven:
+                        self._go_on((field, target, field.call(parent, self)), None)
+                    else:
+                        own.append(each)
+        finally:
+            self._turn.driven = False
+        return own
+
+    def _go_on(self, started: Started, value: Any) -> None:
+        field, target, coroutine = started
+        try:
+            wanted = coroutine.send(value)
+        except StopIteration as done:
+            target[field.key] = field.complete(done.value, self)
+            return
+        if type(wanted) is not Wanted:
+            raise Unsupported(f"{field.key} awaits something other than a loader")
+        self._wanted.setdefault(wanted.loader, []).append((wanted, started))
+
+    async def _resolve(self, field: PendingField, target: dict[str, Any], parent: Any) -> None:
+        target[field.key] = field.complete(await field.call(parent, self), self)
+
+    async def _fetch(self, loader: Loader[Any, Any], waiting: list[tuple[Wanted, Started]]) -> None:
+        known = self._known.setdefault(loader, {})
+        await loader.fetch([key for wanted, _ in waiting for key in wanted.keys], known)
+        self._turn.driven = True
+        try:
+            for wanted, started in waiting:
+                found = [known[key] for key in wanted.keys]
+                self._go_on(started, found if wanted.many else found[0])
+        finally:
+            self._turn.driven = False
+
+
+async def _together(
+    act: Callable[..., Coroutine[Any, Any, None]],
+    work: Sequence[tuple[Any, ...]],
+    *,
+    side_by_side: bool,
+) -> None:
+    if side_by_side and len(work) > 1:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(act(*each))
+        return
+    for each in work:
+        await act(*each)

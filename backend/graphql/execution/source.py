@@ -1,0 +1,71 @@
+"""Python source as it is written: functions of the parent or value ``v`` and the run ``s``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+DEEPEST = 12
+"""Blocks inside each other before a function of its own is written: Python takes twenty loops."""
+
+
+class Body:
+    """The lines of one function."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.depth = 1
+
+    def line(self, text: str) -> None:
+        """Adds one line."""
+        self.lines.append("    " * self.depth + text)
+
+    @contextmanager
+    def block(self, header: str) -> Iterator[None]:
+        """Adds what is written meanwhile, as a block."""
+        self.line(header)
+        self.depth += 1
+        yield
+        self.depth -= 1
+
+
+class Source:
+    """Functions and the objects they name."""
+
+    def __init__(self) -> None:
+        self._functions: list[str] = []
+        self._names: dict[str, Any] = {}
+        self._count = 0
+
+    def fresh(self, start: str) -> str:
+        """A name that is not used yet."""
+        self._count += 1
+        return f"{start}{self._count}"
+
+    def bind(self, start: str, thing: object) -> str:
+        """The name of an object."""
+        name = self.fresh(f"{start}_")
+        self._names[name] = thing
+        return name
+
+    def function(self, write: Callable[[Body], str]) -> str:
+        """The name of a function that returns the expression ``write`` answers."""
+        name = self.fresh("f")
+        body = Body()
+        result = write(body)
+        body.line(f"return {result}")
+        head = [f"def {name}(v, s):", "    info = s.info", "    pend = s.pending.append"]
+        self._functions.append("\n".join([*head, *body.lines]))
+        return name
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "\n".join(self._functions) + "\n"
+
+    def compiled(self) -> dict[str, Any]:
+        """The functions, by name."""
+        # What clients write gets into the source only as names that GraphQL's grammar allows.
+        exec(compile(self.text, "<operation>", "exec"), self._names)  # noqa: S102
+        return self._names

@@ -1,0 +1,128 @@
+"""The inverted index as bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backend.retrieval.postings import (
+    LENGTHS,
+    MAX_NUMBER,
+    POSTING_BYTES,
+    RUN_LENGTH,
+    Postings,
+    Run,
+    decode,
+    join,
+    length_code,
+    merge,
+    segment,
+    terms_of,
+    waiting,
+    without,
+    word_count,
+)
+
+WORDS = st.sampled_from(["a", "b", "cc", "東京", "foo_bar", "\x01c:1", "é"])
+CHUNKS = st.dictionaries(
+    st.one_of(st.integers(1, 50), st.integers(1, MAX_NUMBER)),
+    st.lists(WORDS, max_size=12).map(" ".join),
+    max_size=30,
+)
+
+
+def as_counts(index: dict[str, Postings]) -> dict[str, dict[int, int]]:
+    return {
+        term: dict(zip(p.numbers.tolist(), p.frequencies.astype(int).tolist(), strict=True))
+        for term, p in index.items()
+        if len(p)
+    }
+
+
+def expected(chunks: dict[int, str]) -> dict[str, dict[int, int]]:
+    found: dict[str, dict[int, int]] = {}
+    for number in sorted(chunks):
+        for term, count in Counter(chunks[number].split()).items():
+            found.setdefault(term, {})[number] = count
+    return found
+
+
+def loaded(runs: list[Run]) -> dict[str, Postings]:
+    data: dict[str, list[bytes]] = {}
+    for run in runs:
+        data.setdefault(run.term, []).append(run.data)
+    return {term: decode(parts) for term, parts in data.items()}
+
+
+def built(chunks: dict[int, str]) -> list[Run]:
+    return list(segment(sorted(chunks.items())))
+
+
+@given(CHUNKS)
+def test_a_segment_gives_back_what_went_in(chunks: dict[int, str]) -> None:
+    assert as_counts(loaded(built(chunks))) == expected(chunks)
+
+
+@given(CHUNKS)
+def test_waiting_chunks_are_searched_as_a_segment_is(chunks: dict[int, str]) -> None:
+    terms = ["a", "cc", "foo_bar", "\x01c:1", "absent"]
+    whole = loaded(built(chunks))
+    found = waiting(sorted(chunks.items()), terms)
+    assert set(found) == set(whole) & set(terms)
+    for term, postings in found.items():
+        assert np.array_equal(postings.numbers, whole[term].numbers)
+        assert np.array_equal(postings.frequencies, whole[term].frequencies)
+        assert np.array_equal(postings.lengths, whole[term].lengths)
+
+
+@given(CHUNKS, st.integers(1, 4))
+def test_merged_segments_are_the_segment_of_all(chunks: dict[int, str], parts: int) -> None:
+    pieces = [{n: t for n, t in chunks.items() if n % parts == i} for i in range(parts)]
+    merged = list(merge(run for piece in pieces for run in built(piece)))
+    assert merged == built(chunks)
+
+
+@given(CHUNKS, st.data())
+def test_deleted_chunks_leave_nothing(chunks: dict[int, str], data: st.DataObject) -> None:
+    gone = data.draw(st.sets(st.sampled_from(sorted(chunks)))) if chunks else set()
+    affected = terms_of({number: chunks[number] for number in gone})
+    left = []
+    for run in built(chunks):
+        remaining = without(run.data, affected.get(run.term, ()))
+        if remaining:
+            left.append(run._replace(data=remaining))
+    kept = {number: text for number, text in chunks.items() if number not in gone}
+    assert as_counts(loaded(left)) == expected(kept)
+
+
+def test_rows_stay_small_and_know_their_first_number() -> None:
+    runs = built(dict.fromkeys(range(1, 1001), "the"))
+    assert [len(run.data) // POSTING_BYTES for run in runs] == [RUN_LENGTH] * 3 + [40]
+    assert [run.first_number for run in runs] == [1, 321, 641, 961]
+
+
+def test_a_frequency_is_capped_and_scope_terms_are_no_words() -> None:
+    chunks = {7: " ".join(["x"] * 300 + ["\x01c:1", "\x01r:user"])}
+    postings = loaded(built(chunks))["x"]
+    assert postings.frequencies.tolist() == [255]
+    assert word_count(chunks[7]) == 300
+    assert postings.lengths[0] == pytest.approx(300, rel=0.03)
+
+
+@given(st.integers(0, 60_000))
+def test_lengths_are_kept_to_two_percent(length: int) -> None:
+    assert LENGTHS[length_code(length)] == pytest.approx(length, rel=0.025, abs=0.03)
+
+
+def test_a_chunk_seen_twice_counts_once() -> None:
+    older = loaded(built({1: "a", 2: "a a"}))["a"]
+    newer = waiting([(2, "a a"), (3, "a")], ["a"])["a"]
+    both = join(older, newer)
+    assert both.numbers.tolist() == [1, 2, 3]
+    assert both.frequencies.tolist() == [1, 2, 1]
+    assert len(join(None, None)) == 0
+    assert join(older, None) is older

@@ -1,0 +1,88 @@
+"""Vectors: stored, cut to bits, and found again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backend.retrieval.vectors import (
+    Vector,
+    VectorSet,
+    codes,
+    from_bytes,
+    normalised,
+    similarities,
+    to_bytes,
+)
+
+
+def clustered(count: int, dimensions: int, seed: int = 1) -> Vector:
+    """Vectors that lean to one side and vary in few directions, as embeddings do."""
+    shared = np.random.default_rng(0)
+    lean = shared.standard_normal(dimensions) * 6
+    directions = shared.standard_normal((12, dimensions))
+    return normalised(np.random.default_rng(seed).standard_normal((count, 12)) @ directions + lean)
+
+
+def test_a_stored_vector_comes_back_as_float16() -> None:
+    vectors = clustered(5, 24)
+    stored = [to_bytes(vector) for vector in vectors]
+    assert all(len(one) == 48 for one in stored)
+    assert np.allclose(from_bytes(stored, 24), vectors, atol=1e-3)
+    assert from_bytes([], 24).shape == (0, 24)
+    with pytest.raises(ValueError, match="32 dimensions"):
+        from_bytes(stored, 32)
+
+
+def test_normalised_rows_have_length_one_and_zeros_stay() -> None:
+    rows = normalised(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    assert rows.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0, 0]]
+    assert rows.dtype == np.float32
+
+
+def test_a_code_has_a_bit_a_dimension_in_whole_words() -> None:
+    bits = codes(np.array([[1.0] * 70, [-1.0] * 70], np.float32), np.zeros(70, np.float32))
+    assert bits.shape == (2, 2)
+    assert np.bitwise_count(bits).sum(axis=0).tolist() == [70, 0]
+
+
+def test_the_best_are_among_the_nearest_once_the_centre_is_off() -> None:
+    vectors = clustered(4000, 128)
+    queries = normalised(vectors[:20] + clustered(20, 128, seed=2) * 0.3)
+
+    def found(centre: Vector) -> float:
+        index = VectorSet(centre)
+        index.add(range(4000), vectors)
+        hits = [
+            len(set(index.nearest(q, 300)) & set(np.argsort(-(vectors @ q))[:10].tolist()))
+            for q in queries
+        ]
+        return sum(hits) / 200
+
+    assert found(vectors.mean(axis=0)) > 0.9
+    assert found(np.zeros(128, np.float32)) < found(vectors.mean(axis=0))
+
+
+def test_it_grows_and_can_be_narrowed() -> None:
+    vectors = clustered(300, 64)
+    centre = vectors.mean(axis=0)
+    index = VectorSet(centre)
+    index.add([], vectors[:0])
+    for start in range(0, 300, 100):
+        index.add(range(start + 1, start + 101), vectors[start : start + 100])
+    assert len(index) == 300
+    assert index.nearest(vectors[41], 3)[0] == 42
+    within = np.array([7, 42, 200], np.uint32)
+    assert index.nearest(vectors[41], 2, within)[0] == 42
+    assert set(index.nearest(vectors[41], 9, within)) == {7, 42, 200}
+    assert index.nearest(vectors[41], 9, np.empty(0, np.uint32)) == []
+    assert index.size == 300 * (4 + 8)
+
+
+def test_an_empty_set_finds_nothing() -> None:
+    assert VectorSet(np.zeros(8, np.float32)).nearest(np.ones(8, np.float32)) == []
+
+
+def test_similarities_are_cosines() -> None:
+    vectors = clustered(3, 16)
+    assert similarities(vectors[0], vectors)[0] == pytest.approx(1.0, abs=1e-5)
