@@ -15,8 +15,11 @@ from backend.database.wakeups import database_bus
 from backend.events.open import open_bus
 from backend.graphql import http, socket_route
 from backend.repositories.store import Store
-from backend.routers import rest
+from backend.routers import identity, rest
 from backend.security import front
+from backend.security.exposure import check_exposure
+from backend.security.journal import Journal
+from backend.services.authentication import Authentication
 from backend.services.container import Services
 from backend.services.lifecycle import serving
 
@@ -24,15 +27,18 @@ from backend.services.lifecycle import serving
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The whole server as an ASGI application; its start opens and migrates the database."""
     settings = settings or load_settings()
+    check_exposure(settings)
     database = Database(settings)
     bus = open_bus(settings, lambda: database_bus(database))
     services = Services(Store(database, bus))
+    authentication = Authentication(settings, services.store)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with serving(services, settings):
             yield
             await keeper.close()
+            await authentication.close()
 
     app = FastAPI(
         title="Conversa", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
@@ -41,7 +47,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = services
     rest.install(app)
     edge = http.install(app, services, settings)
-    keeper = socket_route.install(app, http.PATH, services, edge.operations)
+    keeper = socket_route.install(
+        app, http.PATH, services, edge.operations, authentication, settings
+    )
+    identity.guard(app, authentication, settings, http.PATH)
+    app.add_middleware(Journal, paths=(http.PATH,))
     front.guard(app, settings)
     return app
 

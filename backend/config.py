@@ -195,9 +195,9 @@ class Settings(BaseSettings):
     )
     statement_timeout: float = Field(
         30.0,
-        gt=0,
+        ge=0,
         le=3600,
-        description="Seconds after which a statement is ended by the database.",
+        description="Seconds after which the database ends a statement of the server; 0: never.",
     )
     log_format: Literal["plain", "json"] = Field(
         "plain", description="How lines are logged: for people, or as an object each."

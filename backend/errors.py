@@ -55,6 +55,12 @@ class UnsupportedFormat(ConversaError):
     code = "UNSUPPORTED_FORMAT"
 
 
+class TimedOut(ConversaError):
+    """It took longer than it may, and was ended."""
+
+    code = "TIMEOUT"
+
+
 class Conflict(ConversaError):
     """The stored state is not the expected one; ``current_revision`` is the stored revision."""
 

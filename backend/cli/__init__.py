@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from backend.cli.keys import keys
 from backend.cli.serving import serve
 from backend.cli.transfers import export_chats, import_chats
 from backend.cli.upkeep import check, migrate, schema
@@ -31,5 +32,6 @@ cli.command("import")(import_chats)
 cli.command("export")(export_chats)
 cli.command()(schema)
 cli.command()(check)
+cli.add_typer(keys)
 
 __all__ = ["cli"]

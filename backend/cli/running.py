@@ -73,8 +73,8 @@ def _reason(error: Exception) -> str:
 
 @asynccontextmanager
 async def services_of(settings: Settings) -> AsyncIterator[Services]:
-    """The services over the settings' database."""
-    database = Database(settings)
+    """The services over the settings' database, whose statements may take as long as they take."""
+    database = Database(settings.model_copy(update={"statement_timeout": 0}))
     try:
         yield Services(Store(database))
     finally:

@@ -14,10 +14,12 @@ from uvicorn.supervisors import Multiprocess
 
 from backend import __version__
 from backend.cli.logs import log_config
-from backend.cli.running import FAILED, one_line_failures, ready, run, settings_of
+from backend.cli.running import FAILED, one_line_failures, ready, run, services_of, settings_of
 from backend.config import PREFIX, Settings
 from backend.database.database import database_url
 from backend.errors import ConfigurationError
+from backend.security.exposure import check_exposure
+from backend.services.authentication import Authentication
 
 APPLICATION = "app:create_app"
 BACKLOG = 2048
@@ -34,7 +36,8 @@ def serve(
     """Serve GraphQL and REST; make or migrate the database first."""
     with one_line_failures():
         settings = settings_of(host=host, port=port)
-        run(ready(settings))
+        check_exposure(settings)
+        run(_prepare(settings))
         listening = listen(settings)
     # The application reads its settings itself, in this process or in several others.
     os.environ[f"{PREFIX}HOST"], os.environ[f"{PREFIX}PORT"] = _address(listening)
@@ -44,10 +47,12 @@ def serve(
         APPLICATION,
         factory=True,
         workers=workers,
-        log_config=log_config(settings.log_level),
+        log_config=log_config(settings),
         # A request's address may hold what people wrote; what is worth logging, the edges log.
         access_log=False,
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = uvicorn.Server(config)
@@ -58,6 +63,13 @@ def serve(
             server.run(sockets=[listening])
     if workers == 1 and not server.started:
         raise typer.Exit(FAILED)
+
+
+async def _prepare(settings: Settings) -> None:
+    """What would stop the application as it starts, found before it does."""
+    await ready(settings)
+    async with services_of(settings) as services:
+        await Authentication(settings, services.store).close()
 
 
 def listen(settings: Settings) -> socket.socket:

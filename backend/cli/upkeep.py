@@ -52,7 +52,7 @@ def check() -> None:
         settings = settings_of()
     found = run(_problems(settings))
     if found:
-        say(f"{found} problems.")
+        say("1 problem." if found == 1 else f"{found} problems.")
         raise typer.Exit(FAILED)
     say("No problems.")
 

@@ -6,11 +6,15 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backend.config import Settings
+from backend.database.timeouts import tell_timeouts
 
 
 def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine for transactions; rows to be changed are locked first, so READ COMMITTED does."""
-    return _engine(url, settings, connections=settings.write_connections, options={})
+    options = _limited(settings)
+    engine = _engine(url, settings, connections=settings.write_connections, options=options)
+    tell_timeouts(engine.sync_engine, settings.statement_timeout)
+    return engine
 
 
 def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
@@ -19,8 +23,9 @@ def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
         url,
         settings,
         connections=settings.read_connections,
-        options={"default_transaction_read_only": "on"},
+        options={"default_transaction_read_only": "on", **_limited(settings)},
     )
+    tell_timeouts(engine.sync_engine, settings.statement_timeout)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
@@ -40,6 +45,11 @@ def migration_engine(url: URL, settings: Settings) -> AsyncEngine:
     return _engine(url, settings, connections=1, options={})
 
 
+def _limited(settings: Settings) -> dict[str, str]:
+    """Of statements, not of transactions: in milliseconds, 0 for no limit."""
+    return {"statement_timeout": str(round(settings.statement_timeout * 1000))}
+
+
 def _engine(
     url: URL, settings: Settings, *, connections: int, options: dict[str, str]
 ) -> AsyncEngine:
@@ -49,6 +59,8 @@ def _engine(
         max_overflow=0,
         pool_timeout=settings.pool_timeout,
         query_cache_size=1000,
+        # They are what people write, and errors go to the log.
+        hide_parameters=True,
         connect_args={
             # Compiling a plan costs more than any statement here takes.
             "server_settings": {"jit": "off", "application_name": "conversa", **options},

@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from backend.config import Settings
 from backend.database.inloop import InloopEngine
+from backend.database.timeouts import end_long_statements, tell_timeouts
 from backend.errors import ConfigurationError
 
 PRAGMAS = {
@@ -49,6 +50,8 @@ def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
     engine = _engine(url, settings, connections=1)
     _on_connect(engine.sync_engine, {**PRAGMAS, "synchronous": settings.synchronous.upper()})
 
+    _limit(engine.sync_engine, settings)
+
     @event.listens_for(engine.sync_engine, "begin")
     def _begin_immediate(connection: Any) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -62,10 +65,12 @@ def reader_engine(url: URL, settings: Settings) -> InloopEngine:
         URL.create("sqlite", database=str(sqlite_path(url))),
         poolclass=NullPool,
         query_cache_size=1000,
+        hide_parameters=True,
         # Only ever used by the loop's thread; it may be another's that closes them at the end.
         connect_args={"check_same_thread": False},
     )
     _on_connect(engine, {**PRAGMAS, "query_only": "ON"})
+    _limit(engine, settings)
     return InloopEngine(engine, keep=settings.read_connections)
 
 
@@ -73,6 +78,7 @@ def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine of connections that cannot write, with threads of their own."""
     engine = _engine(url, settings, connections=settings.read_connections)
     _on_connect(engine.sync_engine, {**PRAGMAS, "query_only": "ON"})
+    _limit(engine.sync_engine, settings)
     return engine
 
 
@@ -95,7 +101,15 @@ def _engine(url: URL, settings: Settings, *, connections: int) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=settings.pool_timeout,
         query_cache_size=1000,
+        # They are what people write, and errors go to the log.
+        hide_parameters=True,
     )
+
+
+def _limit(engine: Engine, settings: Settings) -> None:
+    if settings.statement_timeout:
+        end_long_statements(engine, settings.statement_timeout)
+        tell_timeouts(engine, settings.statement_timeout)
 
 
 def _on_connect(engine: Engine, pragmas: dict[str, str]) -> None:

@@ -64,6 +64,7 @@ _FIRST_KEYS = re.compile(
     re.S,
 )
 _OPENING = b"[{"
+_OBJECT, _OBJECT_END = b"{}"
 
 
 def frame(window: Window) -> Framed:
@@ -221,11 +222,11 @@ class _Ends:
         is no JSON. Raises ValueError, Unreadable."""
         if self._between is None:
             self._learn()
-        elif self._misses < self._MISSES:
-            guessed = self._guess()
+        window = self._window
+        if self._between is not None and window.data[window.at] == _OBJECT:
+            guessed = self._guess() if self._misses < self._MISSES else None
             if guessed is not None:
                 return guessed
-        window = self._window
         end = window.value_end()
         raw = bytes(window.data[window.at : end])
         window.at = end
@@ -240,12 +241,14 @@ class _Ends:
         if keys is None or self._ended_at < 0 or not gap < min(window.at, 64):
             return
         start = bytes(window.data[window.at - gap - 1 : keys.end("first")])
+        if start[0] != _OBJECT_END:
+            return
         pattern = re.escape(start)
         if keys["second"] is not None:
             pattern += _SPACE + _SCALAR + _SPACE + b"," + _SPACE + re.escape(keys["second"])
         self._between = re.compile(pattern, re.S)
 
-    def _guess(self) -> Any:
+    def _guess(self) -> dict[str, Any] | None:
         window, found = self._window, self._window.at
         for _ in range(self._TRIES):
             found = self._find(found + 1)
@@ -253,7 +256,7 @@ class _Ends:
                 break
             raw = bytes(window.data[window.at : found + 1])
             try:
-                value = loads_strictly(raw)
+                value: dict[str, Any] = loads_strictly(raw)
             except ValueError:
                 continue
             self._misses = 0

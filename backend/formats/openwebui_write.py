@@ -132,7 +132,7 @@ def _add_parts(told: dict[str, Any], message: DocumentMessage) -> None:
         return
     told["output"] = [item for part in parts for item in _items(part)]
     if told["role"] == "assistant":
-        told["content"] = "\n".join(_shown(part) for part in parts)
+        told["content"] = "\n".join(text for text in map(_shown, parts) if text)
 
 
 def _file(part: MediaPart) -> dict[str, Any]:

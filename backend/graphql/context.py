@@ -12,6 +12,7 @@ from backend.graphql.dataloaders import Loaders
 from backend.graphql.execution.loading import Turn
 from backend.graphql.limits import Admission
 from backend.repositories.store import Store
+from backend.security.caller import Caller
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 
@@ -19,10 +20,18 @@ from backend.services.container import Services
 class Context(BaseContext):
     """One operation's surroundings. Neither a session nor a connection is in it."""
 
-    def __init__(self, services: Services, viewer: Viewer, *, streaming: bool = False) -> None:
+    def __init__(
+        self,
+        services: Services,
+        viewer: Viewer,
+        *,
+        streaming: bool = False,
+        caller: Caller | None = None,
+    ) -> None:
         super().__init__()
         self.services = services
         self.viewer = viewer
+        self.caller = caller or Caller(viewer)
         self._streaming = streaming
         # Where a transport's own way of resuming (Last-Event-ID) says to go on.
         self.resume_after: str | None = None

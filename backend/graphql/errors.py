@@ -48,6 +48,8 @@ async def payload(make: type[Result], action: Awaitable[Result]) -> Result:
     try:
         return await action
     except ConversaError as error:
+        if error.code not in UserErrorCode.__members__:
+            raise
         return make(user_errors=[user_error(error)])  # type: ignore[call-arg]
 
 

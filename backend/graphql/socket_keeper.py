@@ -31,6 +31,8 @@ class KeptSocket(Protocol):
 
     @property
     def acknowledged(self) -> bool: ...
+    @property
+    def over(self) -> str | None: ...
     async def close(self, code: int, reason: str) -> None: ...
     async def ping(self) -> None: ...
 
@@ -75,6 +77,8 @@ class SocketKeeper:
         stuck = socket.sending_since is not None and now - socket.sending_since > times.stuck
         if not socket.acknowledged and now - socket.opened_at > times.initialise:
             self._do(socket.close(4408, "Connection initialisation timeout"))
+        elif reason := socket.over:
+            self._do(socket.close(4403, reason))
         elif stuck:
             self._do(socket.close(4413, "Too slow: resume from the last cursor"))
         elif now - socket.heard_at > times.silent:

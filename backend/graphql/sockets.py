@@ -7,20 +7,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import aclosing, suppress
-from typing import Any
+from contextlib import ExitStack, aclosing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, Protocol
 
 import orjson
 from graphql import GraphQLError, GraphQLSchema
 from graphql.language import OperationType
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from strawberry.types import ExecutionResult
 
+from backend.errors import ConversaError, LimitExceeded, TimedOut
 from backend.graphql.context import Context
+from backend.graphql.errors import expected
+from backend.graphql.limits import Admission
 from backend.graphql.operations import Operations, Rejected
 from backend.graphql.parameters import Malformed, Parameters, parameters_from
+from backend.graphql.permits import permit
 from backend.graphql.socket_keeper import SocketKeeper
 from backend.graphql.subscribing import StreamFailed, answer_once, stream
+from backend.security.caller import Caller
+from backend.security.errors import KeysUnavailable, RateLimited
+from backend.security.journal import tell_operation
 
 logger = logging.getLogger("conversa.sockets")
 
@@ -35,9 +45,27 @@ would close for, would end every other operation on the socket with it."""
 
 BAD_REQUEST = 4400
 UNAUTHORIZED = 4401
+FORBIDDEN = 4403
+"""Who asks is not known, or no longer; the client may come back with another key or token."""
+TRY_LATER = 1013
+REASON_CHARACTERS = 120
 INIT_TIMEOUT = 4408
 DUPLICATE = 4409
 TOO_MANY_INITS = 4429
+
+
+class Entry(Protocol):
+    """What a socket needs of the server; ``seconds`` are what a query or mutation may take."""
+
+    seconds: float
+
+    async def caller(self, payload: object) -> Caller:
+        """Who opened it, by the payload of ``connection_init``; raises ConversaError."""
+        ...
+
+    def context(self, caller: Caller) -> Context:
+        """The surroundings of one operation."""
+        ...
 
 
 class Socket:
@@ -48,15 +76,17 @@ class Socket:
         websocket: WebSocket,
         core: GraphQLSchema,
         operations: Operations,
-        make_context: Callable[[dict[str, Any] | None], Context],
+        entry: Entry,
         keeper: SocketKeeper,
     ) -> None:
         self._websocket = websocket
         self._core = core
         self._operations = operations
-        self._make_context = make_context
+        self._entry = entry
         self._keeper = keeper
-        self._context: Context | None = None
+        self._caller: Caller | None = None
+        self._held = ExitStack()
+        self._withdrawn = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._malformed = 0
         self._closed = False
@@ -66,7 +96,17 @@ class Socket:
     @property
     def acknowledged(self) -> bool:
         """Whether the client has said who it is."""
-        return self._context is not None
+        return self._caller is not None
+
+    @property
+    def over(self) -> str | None:
+        """Why it must end: what proved who asks holds no longer."""
+        if self._withdrawn:
+            return "The API key was revoked"
+        expires_at = self._caller.viewer.expires_at if self._caller else None
+        if expires_at is not None and expires_at <= datetime.now(UTC):
+            return "The key or token has expired"
+        return None
 
     async def run(self) -> None:
         """Serves until one of the two goes."""
@@ -83,6 +123,7 @@ class Socket:
         finally:
             self._keeper.discard(self)
             await self._cancel_all()
+            self._held.close()
 
     async def close(self, code: int, reason: str) -> None:
         """Closes the socket and says why."""
@@ -125,16 +166,26 @@ class Socket:
             await self._count_malformed()
 
     async def _initialise(self, message: dict[str, Any]) -> None:
-        if self._context is not None:
+        if self._caller is not None:
             await self.close(TOO_MANY_INITS, "Too many initialisation requests")
             return
-        payload = message.get("payload")
-        self._context = self._make_context(payload if isinstance(payload, dict) else None)
+        try:
+            caller = await self._entry.caller(message.get("payload"))
+            self._held.enter_context(caller.connected(self._withdraw, arrived=True))
+        except ConversaError as error:
+            later = isinstance(error, LimitExceeded | KeysUnavailable | RateLimited)
+            code = TRY_LATER if later else FORBIDDEN
+            await self.close(code, error.message[:REASON_CHARACTERS])
+            return
+        self._caller = caller
         await self._send_text('{"type":"connection_ack"}')
+
+    def _withdraw(self) -> None:
+        self._withdrawn = True
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         operation_id = message.get("id")
-        if self._context is None:
+        if self._caller is None:
             await self.close(UNAUTHORIZED, "Unauthorized")
         elif not isinstance(operation_id, str) or not operation_id:
             await self._count_malformed()
@@ -145,7 +196,7 @@ class Socket:
         elif message["size"] > FRAME_CHARACTERS:
             await self._fail(operation_id, f"A frame takes at most {FRAME_CHARACTERS} characters.")
         else:
-            run = self._run(operation_id, message.get("payload"), self._context)
+            run = self._run(operation_id, message.get("payload"), replace(self._caller))
             self._tasks[operation_id] = asyncio.create_task(run)
 
     def _complete(self, message: dict[str, Any]) -> None:
@@ -153,28 +204,39 @@ class Socket:
         if task is not None:
             task.cancel()
 
-    async def _run(self, operation_id: str, payload: object, context: Context) -> None:
+    async def _run(self, operation_id: str, payload: object, caller: Caller) -> None:
+        begun, outcome = perf_counter(), "ended"
         try:
-            await self._answer(operation_id, parameters_from(payload), context)
+            await self._answer(operation_id, parameters_from(payload), caller)
             await self._send(operation_id, "complete", None)
+            outcome = "complete"
         except Malformed as error:
+            outcome = "refused"
             await self._fail(operation_id, error.message)
         except (Rejected, StreamFailed) as refusal:
+            outcome = "refused"
             await self._send(operation_id, "error", _formatted(refusal.errors))
+        except ConversaError as error:
+            outcome = error.code
+            await self._send(operation_id, "error", _formatted([expected(error)]))
         except (WebSocketDisconnect, RuntimeError):
             self._closed = True
         except Exception:
+            outcome = "failed"
             logger.exception("an operation on a socket failed")
             await self._fail(operation_id, "Something unexpected went wrong.")
         finally:
+            tell_operation(caller, begun, outcome)
             if self._tasks.get(operation_id) is asyncio.current_task():
                 del self._tasks[operation_id]
 
-    async def _answer(self, operation_id: str, parameters: Parameters, context: Context) -> None:
+    async def _answer(self, operation_id: str, parameters: Parameters, caller: Caller) -> None:
         head = b'{"id":' + orjson.dumps(operation_id) + b',"type":"next","payload":'
         admission = self._operations.admit(parameters)
+        await permit(admission, caller)
+        context = self._entry.context(caller)
         if admission.operation.operation is not OperationType.SUBSCRIPTION:
-            result = await self._operations.execute(admission, parameters, context)
+            result = await self._once(admission, parameters, context)
             await self._send_text((head + answer_once(result) + b"}").decode())
             return
         document, variables = admission.prepared.document, parameters.variables or {}
@@ -182,6 +244,20 @@ class Socket:
         async with aclosing(answers):
             async for answer in answers:
                 await self._send_text((head + answer.payload + b"}").decode())
+
+    async def _once(
+        self, admission: Admission, parameters: Parameters, context: Context
+    ) -> ExecutionResult:
+        seconds = self._entry.seconds
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit:
+                return await self._operations.execute(admission, parameters, context)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            message = f"The operation took more than {seconds:g} seconds and was ended."
+            raise TimedOut(message) from None
 
     async def _fail(self, operation_id: str, message: str) -> None:
         error = GraphQLError(message, extensions={"code": "INVALID"})

@@ -79,7 +79,15 @@ class Message(Base):
             postgresql_where=text("active"),
         ),
         Index("uq_messages_added", "conversation_id", "owner_id", "added_revision", unique=True),
-        Index("ix_messages_changed", "conversation_id", "owner_id", "revision"),
+        # Of most messages nothing changes after they were added.
+        Index(
+            "ix_messages_changed",
+            "conversation_id",
+            "owner_id",
+            "revision",
+            sqlite_where=text("revision > added_revision"),
+            postgresql_where=text("revision > added_revision"),
+        ),
         # Few messages are being written at any time; the start and the sweeper look for them.
         Index(
             "ix_messages_streaming",

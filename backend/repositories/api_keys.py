@@ -63,5 +63,7 @@ async def insert_key(connection: AsyncConnection, owner_id: int, **values: Any) 
 async def revoke_key(connection: AsyncConnection, key_id: str, now: datetime) -> None:
     """Revokes a key; one that is revoked already stays so since then."""
     await connection.execute(
-        update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now)
+        update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=now)
     )

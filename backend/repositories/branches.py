@@ -69,12 +69,13 @@ class BranchRepository:
 
     async def newest_child(self, conversation_id: str, parent_id: str | None) -> str | None:
         """The newest of the alternatives below a message, or among the first messages."""
+        # Comparing with None says IS NULL, which an index serves on both databases.
         return await self._connection.scalar(
             select(Message.id)
             .where(
                 Message.owner_id == self._owner_id,
                 Message.conversation_id == conversation_id,
-                Message.parent_id.is_not_distinct_from(parent_id),
+                Message.parent_id == parent_id,
             )
             .order_by(Message.added_revision.desc())
             .limit(1)

@@ -100,7 +100,9 @@ class ChangeRepository:
         )
 
     async def _keys(self, ranges: Sequence[Select[Any]], limit: int) -> list[_Key]:
-        keys = union_all(*ranges).subquery()
+        # Each range ends where the page would, were there no others.
+        pieces = [each.order_by("revision").limit(limit).subquery() for each in ranges]
+        keys = union_all(*(select(*each.columns) for each in pieces)).subquery()
         statement = select(keys).order_by(keys.c.revision).limit(limit)
         return [_Key._make(row) for row in await self._connection.execute(statement)]
 
@@ -119,17 +121,20 @@ class ChangeRepository:
 
         nothing = literal(0)
         own = select(
-            Conversation.own_revision, literal("conversation"), Conversation.id, nothing
+            Conversation.own_revision.label("revision"),
+            literal("conversation").label("kind"),
+            Conversation.id.label("subject_id"),
+            nothing.label("start"),
         ).where(
             Conversation.owner_id == self._owner_id,
             Conversation.id == conversation_id,
             Conversation.own_revision > after,
         )
         gone = select(
-            ConversationTombstone.revision,
-            literal("gone"),
-            ConversationTombstone.conversation_id,
-            nothing,
+            ConversationTombstone.revision.label("revision"),
+            literal("gone").label("kind"),
+            ConversationTombstone.conversation_id.label("subject_id"),
+            nothing.label("start"),
         ).where(
             ConversationTombstone.owner_id == self._owner_id,
             ConversationTombstone.conversation_id == conversation_id,

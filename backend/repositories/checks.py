@@ -17,11 +17,13 @@ from backend.models import (
     ConversationTag,
     ConversationTombstone,
     Message,
+    MessageChunk,
     MessageFeedback,
     MessageTombstone,
     MessageVersion,
     Owner,
 )
+from backend.repositories.chunks import STREAMING
 from backend.repositories.dialects import damage
 
 Parent = aliased(Message)
@@ -114,6 +116,12 @@ CHECKS: dict[str, Any] = {
             MessageTombstone.message_id == Message.id,
         )
     ),
+    "pieces of it are stored, but it is not being written": _messages(
+        Message.status != STREAMING,
+        exists().where(
+            MessageChunk.owner_id == Message.owner_id, MessageChunk.message_id == Message.id
+        ),
+    ),
     "its message count is not the length of the branch that is shown": (
         _conversations(
             or_(
@@ -143,7 +151,7 @@ CHECKS: dict[str, Any] = {
             MessageTombstone.revision > Conversation.revision,
         )
     ),
-    "it is stored, and also marked as deleted": _conversations(
+    "it is stored, but its owner's feed says it was deleted": _conversations(
         exists().where(
             ConversationTombstone.owner_id == Conversation.owner_id,
             ConversationTombstone.conversation_id == Conversation.id,
@@ -167,6 +175,9 @@ CHECKS: dict[str, Any] = {
     ),
     "a deletion in it is stored, but it is not": _unowned(
         MessageTombstone, MessageTombstone.conversation_id, Conversation
+    ),
+    "a piece of it is stored, but it is not": _unowned(
+        MessageChunk, MessageChunk.message_id, Message
     ),
     "an earlier version of it is stored, but it is not": _unowned(
         MessageVersion, MessageVersion.message_id, Message

@@ -6,10 +6,21 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, insert, select, update
-from sqlalchemy import or_ as either
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import NotFound
@@ -115,17 +126,14 @@ class ConversationRepository:
         self, chosen: ConversationFilter, order: ConversationOrder, window: Window
     ) -> Page[ConversationRecord]:
         """One page of the list."""
-        column = getattr(Conversation, order.column)
-        upward = order.descending == window.backward
-        statement = select(*COLUMNS).where(*self._conditions(chosen))
-        if window.after is not None:
-            statement = statement.where(_beyond(column, window.after, up=not order.descending))
-        if window.before is not None:
-            statement = statement.where(_beyond(column, window.before, up=order.descending))
-        statement = statement.order_by(
-            *(each.asc() if upward else each.desc() for each in (column, Conversation.id))
-        ).limit(window.size + 1)
-        rows = [ConversationRecord._make(row) for row in await self._connection.execute(statement)]
+        shape = (order, window.backward, window.after is not None, window.before is not None)
+        if chosen.is_narrow:
+            statement = _page_in(*shape).where(*self._conditions(chosen))
+        else:
+            statement = _listed(*shape, by_archived=chosen.archived is not None)
+        parameters = {"owner": self._owner_id, "archived": chosen.archived, **_places(window)}
+        found = await self._connection.execute(statement, parameters)
+        rows = [ConversationRecord._make(row) for row in found]
         behind = window.before if window.backward else window.after
         return cut(rows, window, more_behind=behind is not None)
 
@@ -254,15 +262,50 @@ def _moments(chosen: ConversationFilter) -> list[ColumnElement[bool]]:
     return [compare(moment) for moment, compare in bounds if moment is not None]
 
 
-def _beyond(column: Any, key: Key, *, up: bool) -> ColumnElement[bool]:
-    """Rows strictly after a key. Written out instead of as a row value, so that the column's own
-    condition stands alone and bounds the index range on both databases."""
-    value, row_id = key
-    if up:
-        tie = and_(column == value, Conversation.id > row_id)
-        return and_(column >= value, either(column > value, tie))
-    tie = and_(column == value, Conversation.id < row_id)
-    return and_(column <= value, either(column < value, tie))
+@lru_cache(maxsize=64)
+def _page_in(order: ConversationOrder, backward: bool, after: bool, before: bool) -> Select[Any]:
+    """A page in an order, beyond keys or not; kept, for building it costs more than running it."""
+    column = getattr(Conversation, order.column)
+    statement = select(*COLUMNS).limit(bindparam("rows", type_=Integer))
+    if after:
+        statement = statement.where(_beyond(column, "after", up=not order.descending))
+    if before:
+        statement = statement.where(_beyond(column, "before", up=order.descending))
+    upward = order.descending == backward
+    return statement.order_by(
+        *(each.asc() if upward else each.desc() for each in (column, Conversation.id))
+    )
+
+
+@lru_cache(maxsize=64)
+def _listed(
+    order: ConversationOrder, backward: bool, after: bool, before: bool, *, by_archived: bool
+) -> Select[Any]:
+    """The same of an owner's list, of those that are archived, or not, or of both."""
+    statement = _page_in(order, backward, after, before).where(_OWNED)
+    if by_archived:
+        statement = statement.where(Conversation.archived == bindparam("archived"))
+    return statement
+
+
+def _places(window: Window) -> dict[str, Any]:
+    """The parameters of a page."""
+    parameters: dict[str, Any] = {"rows": window.size + 1}
+    for name, key in (("after", window.after), ("before", window.before)):
+        if key is not None:
+            parameters[f"{name}_value"], parameters[f"{name}_id"] = key
+    return parameters
+
+
+def _beyond(column: Any, name: str, *, up: bool) -> ColumnElement[bool]:
+    """Rows strictly after a key. As a row value it bounds the index range on both databases, and
+    among equals too: of one title there may be thousands."""
+    here = tuple_(column, Conversation.id)
+    edge = tuple_(
+        bindparam(f"{name}_value", type_=column.type),
+        bindparam(f"{name}_id", type_=Conversation.id.type),
+    )
+    return here > edge if up else here < edge
 
 
 def _existing(row: ConversationRecord | None) -> ConversationRecord:

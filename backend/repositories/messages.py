@@ -16,11 +16,12 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     union_all,
     update,
 )
-from sqlalchemy import or_ as either
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from backend.errors import NotFound
 from backend.ids import parse_id
@@ -129,12 +130,14 @@ class MessageRepository:
     ) -> dict[str, Page[MessageRecord]]:
         """One page of each conversation, in one statement that reads no more than it returns."""
         bounded = window.after is not None or window.before is not None
-        if scope.is_active_branch and not bounded:
+        if self._connection.dialect.name == "postgresql":
+            rows = await self._rows(self._lateral(scope, window), ids=list(ids))
+        elif scope.is_active_branch and not bounded:
             statement = _NEWEST if window.backward else _OLDEST
             rows = await self._rows(statement, ids=list(ids), size=window.size + 1)
         else:
             rows = await self._rows(self._limited(ids, scope, window))
-        return _paged(ids, rows, scope, window)
+        return _paged(ids, rows, window)
 
     async def before_position(
         self, conversation_id: str, position: int | None, count: int
@@ -174,7 +177,7 @@ class MessageRepository:
             .group_by(Message.conversation_id)
         )
         rows = await self._connection.execute(statement)
-        return {conversation_id: count for conversation_id, count in rows}
+        return {row[0]: row[1] for row in rows}
 
     async def siblings(
         self, places: Sequence[tuple[str, str | None]]
@@ -182,19 +185,17 @@ class MessageRepository:
         """The ids of the alternatives at each place (conversation, parent), oldest first."""
         parents = [parent for _, parent in places if parent is not None]
         roots = [conversation for conversation, parent in places if parent is None]
-        statement = (
-            select(Message.id, Message.conversation_id, Message.parent_id)
-            .where(Message.owner_id == self._owner_id)
-            .where(
-                either(
-                    Message.parent_id.in_(parents),
-                    and_(Message.parent_id.is_(None), Message.conversation_id.in_(roots)),
-                )
-            )
-            .order_by(Message.added_revision)
-        )
+        columns = (Message.id, Message.conversation_id, Message.parent_id, Message.added_revision)
+        owned = select(*columns).where(Message.owner_id == self._owner_id)
+        # Two ranges of one index; as one condition they would read all the owner has.
+        both = union_all(
+            owned.where(Message.parent_id.in_(parents)),
+            owned.where(Message.parent_id.is_(None), Message.conversation_id.in_(roots)),
+        ).subquery()
+        statement = select(both.c.id, both.c.conversation_id, both.c.parent_id)
+        rows = await self._connection.execute(statement.order_by(both.c.added_revision))
         found: dict[tuple[str, str | None], list[str]] = {place: [] for place in places}
-        for row in map(SiblingRecord._make, await self._connection.execute(statement)):
+        for row in map(SiblingRecord._make, rows):
             found[(row.conversation_id, row.parent_id)].append(row.id)
         return found
 
@@ -223,14 +224,23 @@ class MessageRepository:
     def _limited(
         self, ids: Sequence[str], scope: MessageScope, window: Window
     ) -> Select[Any] | Any:
-        """A limited index range of each conversation, put together."""
+        """A limited index range of each conversation, put together: how SQLite takes it."""
         ranges = [self._range(each, scope, window) for each in ids]
         if len(ranges) == 1:
             return ranges[0]
         pieces = [select(*each.subquery().columns) for each in ranges]
         return union_all(*pieces)
 
-    def _range(self, conversation_id: str, scope: MessageScope, window: Window) -> Select[Any]:
+    def _lateral(self, scope: MessageScope, window: Window) -> Select[Any]:
+        """The same as PostgreSQL takes it: one statement for any number of conversations. The limit
+        inside tells it what it cannot guess from a range of positions, that little will be read."""
+        page = self._range(Conversation.id, scope, window).lateral()
+        joined = select(*page.columns).select_from(Conversation).join(page, true())
+        return joined.where(*_CHOSEN)
+
+    def _range(
+        self, conversation_id: ColumnElement[str] | Any, scope: MessageScope, window: Window
+    ) -> Select[Any]:
         order = Message.position if scope.active else Message.added_revision
         place = (Message.owner_id == self._owner_id, Message.conversation_id == conversation_id)
         statement = select(*COLUMNS).where(*place, *_in_scope(scope))
@@ -250,19 +260,26 @@ class MessageRepository:
         )
 
     def _edge(
-        self, conversation_id: str, scope: MessageScope, added: int, *, inclusive: bool
+        self,
+        conversation_id: ColumnElement[str] | Any,
+        scope: MessageScope,
+        added: int,
+        *,
+        inclusive: bool,
     ) -> ColumnElement[int]:
         """A cursor's place in the order. Cursors hold the revision that added a message, which
         never changes; on the active branch it is turned into today's position, which may have."""
         if not scope.active:
             return literal(added)
-        bound = Message.added_revision <= added if inclusive else Message.added_revision < added
+        near = aliased(Message)
+        bound = near.added_revision <= added if inclusive else near.added_revision < added
         position = (
-            select(Message.position)
-            .where(Message.owner_id == self._owner_id, Message.conversation_id == conversation_id)
-            .where(Message.active, bound)
-            .order_by(Message.added_revision.desc())
+            select(near.position)
+            .where(near.owner_id == self._owner_id, near.conversation_id == conversation_id)
+            .where(near.active, bound)
+            .order_by(near.added_revision.desc())
             .limit(1)
+            .correlate(Conversation)
             .scalar_subquery()
         )
         return func.coalesce(position, 0)
@@ -287,10 +304,12 @@ def _in_scope(scope: MessageScope) -> list[ColumnElement[bool]]:
 
 
 def _paged(
-    ids: Sequence[str], rows: Sequence[MessageRecord], scope: MessageScope, window: Window
+    ids: Sequence[str], rows: Sequence[MessageRecord], window: Window
 ) -> dict[str, Page[MessageRecord]]:
     grouped: dict[str, list[MessageRecord]] = {each: [] for each in ids}
-    for row in rows:
+    # Ranges put together come in order one by one, but nothing promises it. Along the active branch
+    # the revisions that added the messages grow as their positions do.
+    for row in sorted(rows, key=message_cursor_key, reverse=window.backward):
         grouped[row.conversation_id].append(row)
     behind = window.before if window.backward else window.after
     return {

@@ -45,7 +45,8 @@ class OnnxE5:
             self._pieces = sentencepiece.SentencePieceProcessor(
                 model_file=str(folder / "pieces.model")
             )
-        except (RuntimeError, OSError) as error:
+        # Both libraries raise kinds of their own for files that are damaged.
+        except Exception as error:
             raise EmbedderRejected(f"the model in {folder} cannot be loaded: {error}") from error
         self._running = Lock()
 
@@ -79,7 +80,8 @@ class OnnxE5:
 
     def _run(self, text: str) -> Vector:
         """The mean of the last hidden states of the tokens, as the model was trained."""
-        pieces = self._pieces.encode(text)[: MAX_TOKENS - 2]
+        whole = text.encode("utf-8", "replace").decode()
+        pieces = self._pieces.encode(whole)[: MAX_TOKENS - 2]
         tokens = np.array([[self._manifest.begin, *pieces, self._manifest.end]], np.int64)
         (hidden,) = self._session.run(
             ["last_hidden_state"], {"input_ids": tokens, "attention_mask": np.ones_like(tokens)}

@@ -25,19 +25,28 @@ TAGS = [
 ]
 EXAMPLES = {
     400: ("INVALID", "Give either first or last, not both."),
+    401: ("UNAUTHENTICATED", "The API key is not known."),
+    403: ("FORBIDDEN", "This takes the scope write."),
     404: ("NOT_FOUND", "There is no such conversation."),
     405: ("METHOD_NOT_ALLOWED", "This address takes GET, POST."),
     409: ("CONFLICT", "The conversation is at revision 7."),
     412: ("PRECONDITION_FAILED", 'It is at revision 7 now, with the entity tag "7".'),
     413: ("TOO_LARGE", "A title takes at most 300 characters."),
     415: ("UNSUPPORTED_FORMAT", "Send the body as application/json."),
+    429: ("RATE_LIMITED", "Too much was asked for lately: try again in 1.5 s."),
     500: ("INTERNAL", f"The log has the details under {ID_EXAMPLE}."),
+    503: ("UNAVAILABLE", "The issuer's keys cannot be read."),
+    504: ("TIMEOUT", "The request took more than 30 seconds and was ended."),
 }
+EVERYWHERE = (401, 403, 429, 500, 503, 504)
+"""What any operation may answer that is not open to all."""
 HEADERS = {
     "ETag": "The entity tag of this state, for If-Match and If-None-Match.",
     "Link": "The pages beside this one: rel next and prev.",
     "Location": "The address of what was made.",
     "Content-Disposition": "A name for the file.",
+    "Retry-After": "Seconds after which it can be tried again.",
+    "WWW-Authenticate": "How to say who is asking.",
 }
 MAKERS = ("/api/chats", "/api/chats/{chat_id}/messages/{message_id}/fork")
 CHAT_ID = {"chat_id": "$response.body#/id"}
@@ -68,8 +77,8 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def failures(*statuses: int) -> Responses:
-    """The failures an operation may answer with, beside the unexpected ones."""
-    return {status: _failure(status) for status in (*statuses, 500)}
+    """The failures an operation may answer with, those of every operation included."""
+    return {status: _failure(status) for status in sorted({*statuses, *EVERYWHERE})}
 
 
 def answers(status: int, model: Any, description: str, *headers: str) -> Responses:
@@ -149,7 +158,12 @@ def _failure(status: int) -> dict[str, Any]:
         "code": code,
     }
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}
-    return {"description": KINDS[code].title + ".", "content": {MEDIA_TYPE: content}}
+    names = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+    return {
+        "description": KINDS[code].title + ".",
+        "headers": headers_named(*names.get(status, ())),
+        "content": {MEDIA_TYPE: content},
+    }
 
 
 def headers_named(*names: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from backend.errors import (
     UnsupportedFormat,
 )
 from backend.ids import new_id
+from backend.security.errors import refusal_headers
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:problem-type:conversa:"
@@ -40,7 +41,9 @@ class Kind(NamedTuple):
 
 KINDS = {
     "INVALID": Kind(400, "The request is not what it has to be"),
+    "UNAUTHENTICATED": Kind(401, "It is not known who is asking"),
     "FORBIDDEN": Kind(403, "Not allowed"),
+    "CROSS_SITE_REQUEST": Kind(403, "Sent by a page of another site"),
     "NOT_FOUND": Kind(404, "Not found"),
     "METHOD_NOT_ALLOWED": Kind(405, "Not a method of this address"),
     "CONFLICT": Kind(409, "The stored state is another one"),
@@ -49,7 +52,10 @@ KINDS = {
     "TOO_LARGE": Kind(413, "Too large"),
     "UNSUPPORTED_FORMAT": Kind(415, "In no format that is known here"),
     "LIMIT_EXCEEDED": Kind(429, "Too much at once"),
+    "RATE_LIMITED": Kind(429, "Too much lately"),
     "INTERNAL": Kind(500, "Something unexpected went wrong"),
+    "UNAVAILABLE": Kind(503, "Not to be found out now"),
+    "TIMEOUT": Kind(504, "It took too long"),
 }
 
 
@@ -85,7 +91,8 @@ def problem(error: ConversaError) -> Response:
         more["expected_offset"] = error.expected_offset
     if isinstance(error, DanglingReference):
         more["status"] = int(HTTPStatus.CONFLICT)
-    return problem_response(error.code, error.message, **more)
+    headers = refusal_headers(error)
+    return problem_response(error.code, error.message, headers=headers, **more)
 
 
 def internal_problem(error: Exception) -> Response:

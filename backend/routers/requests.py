@@ -6,7 +6,9 @@ to a limit and parsed once, and every failure becomes a problem document.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from email.message import Message
 from http import HTTPStatus
 from typing import Any, get_args, get_origin
@@ -19,14 +21,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from backend.errors import ConversaError, Invalid, TooLarge
+from backend.config import Settings
+from backend.errors import ConversaError, Invalid, TimedOut, TooLarge
 from backend.limits import CONTENT_BYTES
+from backend.routers.prices import PRICES, UNTIMED
 from backend.routers.problems import (
     internal_problem,
     problem,
     unsupported_media_type,
     validation_problem,
 )
+from backend.security.caller import caller_of
 
 BODY_BYTES = 16 * CONTENT_BYTES
 """The largest JSON body: a full message with every character escaped, or some full ones."""
@@ -62,11 +67,14 @@ class ProblemRoute(APIRoute):
             for field in _query_fields(self.dependant)
         }
         has_body = self.body_field is not None
+        operation = self.operation_id or self.name
+        price = PRICES[operation]
 
         async def answer(request: Request) -> Response:
             try:
-                _check_query(request, many)
-                return await handle(await _parsed(request) if has_body else request)
+                async with _admitted(request, operation, price):
+                    _check_query(request, many)
+                    return await handle(await _parsed(request) if has_body else request)
             except ConversaError as error:
                 return problem(error)
             except RequestValidationError as error:
@@ -80,6 +88,27 @@ class ProblemRoute(APIRoute):
                 return internal_problem(error)
 
         return answer
+
+
+@asynccontextmanager
+async def _admitted(request: Request, operation: str, price: int) -> AsyncIterator[None]:
+    """What is asked for is paid for, and ended when it takes too long."""
+    if price:
+        caller = caller_of(request.scope)
+        caller.operation = operation
+        await caller.charge(price)
+        caller.tell_act(operation)
+    settings: Settings = request.app.state.settings
+    seconds = None if operation in UNTIMED else settings.request_timeout
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        message = f"The request took more than {seconds:g} seconds and was ended."
+        raise TimedOut(message) from None
 
 
 def media_type(request: Request) -> str:

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from backend.security.viewer import LOCAL_VIEWER, Viewer
+from backend.security.caller import caller_of
+from backend.security.viewer import Viewer
 from backend.services.container import Services
 
 
 async def viewer_of(request: Request) -> Viewer:
     """The one on whose behalf this request is answered."""
-    viewer: Viewer = getattr(request.state, "viewer", LOCAL_VIEWER)
-    return viewer
+    return caller_of(request.scope).viewer
 
 
 async def services_of(request: Request) -> Services:

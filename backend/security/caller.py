@@ -22,10 +22,12 @@ STATE = "caller"
 class Holds(Protocol):
     """What keeps account of connections that last."""
 
-    def held(
-        self, viewer: Viewer, address: str, end: Callable[[], None]
-    ) -> AbstractContextManager[None]:
-        """Counts one while the block lasts, and calls ``end`` when its proof is withdrawn."""
+    def arrived(self, address: str) -> AbstractContextManager[None]:
+        """Counts one of an address while the block lasts."""
+        ...
+
+    def held(self, viewer: Viewer, end: Callable[[], None]) -> AbstractContextManager[None]:
+        """Counts one of an owner, and calls ``end`` when its proof is withdrawn meanwhile."""
         ...
 
 
@@ -65,14 +67,17 @@ class Caller:
             acts.info("act", extra={"fields": fields})
 
     @contextmanager
-    def connected(self, end: Callable[[], None]) -> Iterator[None]:
+    def connected(self, end: Callable[[], None], *, arrived: bool = False) -> Iterator[None]:
         """Counts a connection that lasts; ``end`` is called if its proof is withdrawn meanwhile.
 
-        Raises LimitExceeded where there are too many.
+        One that ``arrived`` is counted for its address already. Raises LimitExceeded where there
+        are too many.
         """
         with ExitStack() as stack:
             if self.holds is not None:
-                stack.enter_context(self.holds.held(self.viewer, self.address, end))
+                if not arrived:
+                    stack.enter_context(self.holds.arrived(self.address))
+                stack.enter_context(self.holds.held(self.viewer, end))
             yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from backend.errors import ConversaError
@@ -33,3 +34,18 @@ class CrossSite(ConversaError):
     """A page of another site sent it, perhaps without its user's knowledge."""
 
     code: ClassVar[str] = "CROSS_SITE_REQUEST"
+
+
+RETRY_UNAVAILABLE = 10
+"""Seconds after which an issuer's keys are asked for again."""
+
+
+def refusal_headers(error: ConversaError) -> dict[str, str]:
+    """The header fields that HTTP wants beside a refusal: how to be let in (RFC 6750), or when."""
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": 'Bearer realm="conversa"'}
+    if isinstance(error, KeysUnavailable):
+        return {"Retry-After": str(RETRY_UNAVAILABLE)}
+    if isinstance(error, RateLimited) and error.retry_after is not None:
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+    return {}

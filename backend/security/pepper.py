@@ -39,7 +39,9 @@ def _read(path: Path) -> bytes:
         raise ConfigurationError(f"{SETTING}: others can read {path}: run chmod 600 on it")
     pepper = path.read_bytes().strip()
     if len(pepper) < PEPPER_CHARACTERS:
-        raise ConfigurationError(f"{SETTING}: {path} holds less than {PEPPER_CHARACTERS} characters")
+        raise ConfigurationError(
+            f"{SETTING}: {path} holds less than {PEPPER_CHARACTERS} characters"
+        )
     return pepper
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -111,14 +111,17 @@ class Authentication:
             admin, viewer = _acting(viewer, credentials.owner)
         return Caller(viewer, address, admin, self.meter, self)
 
+    def arrived(self, address: str) -> AbstractContextManager[None]:
+        """Counts a connection of an address while the block lasts; raises LimitExceeded."""
+        return self._of_address.held(address_key(address))
+
     @contextmanager
-    def held(self, viewer: Viewer, address: str, end: Callable[[], None]) -> Iterator[None]:
+    def held(self, viewer: Viewer, end: Callable[[], None]) -> Iterator[None]:
         """Counts a connection while the block lasts; ``end`` is called if its key is revoked.
 
         Raises LimitExceeded.
         """
         with ExitStack() as stack:
-            stack.enter_context(self._of_address.held(address_key(address)))
             stack.enter_context(self._of_owner.held(viewer.owner_id))
             if viewer.key_id is not None:
                 stack.enter_context(self._watch.held(viewer.key_id, end))

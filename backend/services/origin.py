@@ -42,11 +42,13 @@ def split_origin(metadata: dict[str, Any]) -> tuple[dict[str, Any], Origin]:
     if KEY not in metadata:
         return metadata, Origin()
     told = metadata[KEY]
-    rest = {key: value for key, value in metadata.items() if key != KEY}
     if not isinstance(told, dict):
         raise Invalid(f"The {KEY!r} in its metadata is not an object.")
-    if "metadata" in told:
-        rest[KEY] = told["metadata"]
+    rest = {
+        key: told["metadata"] if key == KEY else value
+        for key, value in metadata.items()
+        if key != KEY or "metadata" in told
+    }
     return rest, Origin(_source(told.get("source")), _forked_from(told.get("forked_from")))
 
 

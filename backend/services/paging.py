@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from backend.errors import Invalid
@@ -35,7 +36,13 @@ def conversation_cursor(order: ConversationOrder, row: ConversationRecord) -> st
 
 def message_cursor(row: MessageRecord) -> str:
     """The cursor of a message among those of its conversation, whatever the branch and roles."""
-    return encode_cursor(MESSAGE_ORDER, row.added_revision)
+    return _cursor_of_revision(row.added_revision)
+
+
+@lru_cache(maxsize=10_000)
+def _cursor_of_revision(added_revision: int) -> str:
+    """Kept, for these are small numbers that come again and again: 2 MB."""
+    return encode_cursor(MESSAGE_ORDER, added_revision)
 
 
 def conversation_window(

@@ -112,6 +112,14 @@ def wheel_of(data: Path, into: Path) -> tuple[Path, Release]:
     wheel = into / "tiny-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.write(data, "tiny/weights.bin")
+        archive.writestr(
+            "tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1\n"
+        )
+        archive.writestr(
+            "tiny-1.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
+        archive.writestr("tiny-1.dist-info/RECORD", "")
     digests = (hashlib.sha256(path.read_bytes()).hexdigest() for path in (wheel, data))
     return wheel, Release(
         "tiny", "1", "any", "3.12", next(digests), "tiny/weights.bin", next(digests)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -15,7 +18,6 @@ import pytest
 from backend.retrieval.circuit import Circuit
 from backend.retrieval.embedder import EmbedderRejected, EmbedderUnavailable
 from backend.retrieval.openai_endpoint import Endpoint, OpenAiEndpoint
-from tests.retrieval.asgi_server import serving
 
 Answer = tuple[int, dict[str, str], Any]
 Respond = Callable[[int, dict[str, Any]], Answer]
@@ -34,23 +36,43 @@ class Served:
     """A server that answers as it is told and remembers what it was asked."""
 
     def __init__(self, respond: Respond) -> None:
-        self._respond = respond
+        self.respond = respond
         self.asked: list[dict[str, Any]] = []
-        self.headers: list[dict[bytes, bytes]] = []
+        self.keys: list[str | None] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        self.asked.append(json.loads(body))
-        self.headers.append(dict(scope["headers"]))
-        status, headers, answer = self._respond(len(self.asked), self.asked[-1])
-        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": status, "headers": raw})
-        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+    @contextmanager
+    def listening(self) -> Iterator[str]:
+        """Its address, on a port that the system chooses."""
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, self))
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def __init__(self, served: Served, *args: Any) -> None:
+        self._served = served
+        super().__init__(*args)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self._served.asked.append(json.loads(body))
+        self._served.keys.append(self.headers["Authorization"])
+        asked = self._served.asked
+        status, headers, answer = self._served.respond(len(asked), asked[-1])
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_args: Any) -> None:
+        """Says nothing."""
 
 
 class Naps:
@@ -68,9 +90,10 @@ async def asking(
     respond: Respond, naps: Naps | None = None, circuit: Circuit | None = None, **changes: Any
 ) -> AsyncIterator[tuple[OpenAiEndpoint, Served]]:
     served = Served(respond)
-    async with serving(served) as url, httpx.AsyncClient() as client:
-        endpoint = replace(Endpoint(f"{url}/v1/", "small", 3), **changes)
-        yield OpenAiEndpoint(endpoint, client, circuit=circuit, sleep=naps or Naps()), served
+    with served.listening() as url:
+        async with httpx.AsyncClient() as client:
+            endpoint = replace(Endpoint(f"{url}/v1/", "small", 3), **changes)
+            yield OpenAiEndpoint(endpoint, client, circuit=circuit, sleep=naps or Naps()), served
 
 
 async def test_passages_go_in_batches_and_come_back_in_order() -> None:
@@ -93,7 +116,7 @@ async def test_a_query_has_its_prefix_a_key_and_no_empty_text() -> None:
         assert (await e.embed_passages([""])).shape == (1, 3)
         assert (await e.embed_passages([])).shape == (0, 3)
     assert [body["input"] for body in served.asked] == [["q: where"], [" "]]
-    assert served.headers[0][b"authorization"] == b"Bearer sekret"
+    assert served.keys[0] == "Bearer sekret"
 
 
 async def test_a_passing_failure_is_tried_again_and_retry_after_is_kept() -> None:

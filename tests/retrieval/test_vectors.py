@@ -19,7 +19,7 @@ from backend.retrieval.vectors import (
 def clustered(count: int, dimensions: int, seed: int = 1) -> Vector:
     """Vectors that lean to one side and vary in few directions, as embeddings do."""
     shared = np.random.default_rng(0)
-    lean = shared.standard_normal(dimensions) * 6
+    lean = shared.standard_normal(dimensions) * 20
     directions = shared.standard_normal((12, dimensions))
     return normalised(np.random.default_rng(seed).standard_normal((count, 12)) @ directions + lean)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -10,11 +12,13 @@ import pytest
 from backend.formats.reader import FORMATS as READ_FORMATS
 from backend.routers import rest
 from backend.routers.parameters import Role
+from backend.routers.problems import KINDS
 from backend.routers.transfer import ExportFormat, ImportFormat
 from backend.services.drafts import ROLES
 from backend.services.exports import FORMATS as WRITTEN_FORMATS
 from tests.routers.support import Client, Json
 
+ROOT = Path(__file__).parents[2]
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -129,3 +133,13 @@ def test_names_are_those_of_the_services() -> None:
     assert get_args(Role) == ROLES
     assert set(get_args(ImportFormat)) == set(READ_FORMATS)
     assert set(get_args(get_args(ExportFormat)[0])) == set(WRITTEN_FORMATS)
+
+
+async def test_the_guide_names_every_operation_and_every_code(document: Json) -> None:
+    guide = (ROOT / "docs" / "rest.md").read_text("utf-8")
+    named = set(re.findall(r"^\| `([A-Z]+) (/\S+)` \|", guide, re.MULTILINE))
+    assert named == {(method.upper(), path) for path, method, _ in operations(document)}
+    codes = re.findall(r"^\| `([A-Z_]+)` \| (\d+) \|", guide, re.MULTILINE)
+    assert {code: int(status) for code, status in codes} == {
+        code: kind.status for code, kind in KINDS.items()
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,13 +13,13 @@ from sqlalchemy import event
 from backend.database.database import Database
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Statement:
     """One statement, with its parameters as the driver got them, and the rows it returned."""
 
     sql: str
     parameters: Any
-    rows: int
+    rows: int = 0
 
 
 @dataclass
@@ -44,19 +45,43 @@ class Statements:
 
 @contextmanager
 def counted(database: Database) -> Iterator[Statements]:
-    """Listens on both doors of a database."""
+    """Listens on every engine of a database."""
     statements = Statements()
 
     def after_execute(
         _connection: Any, cursor: Any, sql: str, parameters: Any, _context: Any, _many: bool
     ) -> None:
         if not sql.startswith("BEGIN"):
-            # Both drivers' cursors hold all rows once the statement has run.
-            statements.seen.append(Statement(sql, parameters, len(cursor._rows)))
+            statement = Statement(sql, parameters)
+            statements.seen.append(statement)
+            _count_rows(cursor, statement)
 
-    engines = [database._reader.sync_engine, database._writer.sync_engine]
+    engines = (database._reader, database._long_reader, database._writer)
     for engine in engines:
-        event.listen(engine, "after_cursor_execute", after_execute)
+        event.listen(engine.sync_engine, "after_cursor_execute", after_execute)
     yield statements
     for engine in engines:
-        event.remove(engine, "after_cursor_execute", after_execute)
+        event.remove(engine.sync_engine, "after_cursor_execute", after_execute)
+
+
+def _count_rows(cursor: Any, statement: Statement) -> None:
+    """Asynchronous drivers' cursors hold all rows by now; sqlite3's makes them one by one."""
+    fetched = getattr(cursor, "_rows", None)
+    if fetched is not None:
+        statement.rows = len(fetched)
+        return
+
+    def count(_cursor: Any, row: Any) -> Any:
+        statement.rows += 1
+        return row
+
+    cursor.row_factory = count
+
+
+def _rows(cursor: Any, sql: str, parameters: Any) -> int:
+    """How many rows a statement returned."""
+    if not isinstance(cursor, sqlite3.Cursor):
+        return len(cursor._rows)  # SQLAlchemy's cursors hold all rows once the statement has run.
+    # The driver's own hands them out one by one. It stands at the door that only reads, so the
+    # statement can be asked again.
+    return len(cursor.connection.execute(sql, parameters).fetchall())

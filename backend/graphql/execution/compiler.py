@@ -44,6 +44,7 @@ from backend.graphql.execution.source import DEEPEST, Body, Source
 from backend.graphql.execution.types import TypeFinder
 
 DEFINITION = "strawberry-definition"
+LISTS = (list, tuple)
 Details = Sequence[FieldDetails]
 Function = Callable[[Any, Any], Any]
 
@@ -231,9 +232,12 @@ class _Compiler:
         if body.depth > DEEPEST:
             deeper = self._source.function(lambda deep: self._value(deep, type_, "v", details))
             return f"{deeper}({read}, s)"
-        body.line(f"{name} = {read}")
+        if read.isidentifier():
+            name = read
+        else:
+            body.line(f"{name} = {read}")
         if not nullable:
-            body.line(f"if {name} is None: raise {self._source.bind('null', Unsupported)}('null')")
+            body.line(f"if {name} is None: raise {self._source.bind('other', Unsupported)}('null')")
             return self._composite(body, inner, name, details)
         result = self._source.fresh("c")
         body.line(f"{result} = None")
@@ -250,7 +254,7 @@ class _Compiler:
         return self._object(body, type_, value, self._subfields(type_, details))
 
     def _list(self, body: Body, item_type: GraphQLOutputType, value: str, details: Details) -> str:
-        lists = self._source.bind("lists", (list, tuple))
+        lists = self._source.bind("lists", LISTS)
         other = self._source.bind("other", Unsupported)
         body.line(f"if type({value}) not in {lists}: raise {other}('no list')")
         result, item = self._source.fresh("l"), self._source.fresh("x")

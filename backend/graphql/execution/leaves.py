@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from graphql import (
@@ -50,7 +51,7 @@ def _usual(type_: GraphQLLeafType, value: str, name: str, bind: Bind) -> str:
     if type_ is GraphQLBoolean:
         return f"{name} if type({value}) is bool"
     if isinstance(type_, GraphQLEnumType):
-        names = bind("names", {each.value: name for name, each in type_.values.items()})
+        names = bind("names", _names(type_))
         return f"{names}[{name}] if type({value}) is str and {name} in {names}"
     if _is_moment(type_):
         # Left to the encoder, which writes a moment in UTC as isoformat() does.
@@ -61,6 +62,12 @@ def _usual(type_: GraphQLLeafType, value: str, name: str, bind: Bind) -> str:
     return f"None if {value} is {bind('nothing', Undefined)}"
 
 
+@cache
+def _names(type_: GraphQLEnumType) -> dict[Any, str]:
+    return {each.value: name for name, each in type_.values.items()}
+
+
+@cache
 def _coercer(type_: GraphQLLeafType) -> Callable[[Any], Any]:
     coerce = type_.coerce_output_value
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +36,7 @@ class Source:
     def __init__(self) -> None:
         self._functions: list[str] = []
         self._names: dict[str, Any] = {}
+        self._bound: dict[int, str] = {}
         self._count = 0
 
     def fresh(self, start: str) -> str:
@@ -44,9 +45,11 @@ class Source:
         return f"{start}{self._count}"
 
     def bind(self, start: str, thing: object) -> str:
-        """The name of an object."""
-        name = self.fresh(f"{start}_")
-        self._names[name] = thing
+        """The name of an object, whose kind it starts with."""
+        name = self._bound.get(id(thing))
+        if name is None:
+            name = self._bound[id(thing)] = self.fresh(f"{start}_")
+            self._names[name] = thing
         return name
 
     def function(self, write: Callable[[Body], str]) -> str:
@@ -55,8 +58,7 @@ class Source:
         body = Body()
         result = write(body)
         body.line(f"return {result}")
-        head = [f"def {name}(v, s):", "    info = s.info", "    pend = s.pending.append"]
-        self._functions.append("\n".join([*head, *body.lines]))
+        self._functions.append("\n".join([f"def {name}(v, s):", *_usual(body.lines), *body.lines]))
         return name
 
     @property
@@ -69,3 +71,11 @@ class Source:
         # What clients write gets into the source only as names that GraphQL's grammar allows.
         exec(compile(self.text, "<operation>", "exec"), self._names)  # noqa: S102
         return self._names
+
+
+def _usual(lines: Sequence[str]) -> Iterator[str]:
+    """What most functions begin with, as far as these lines need it."""
+    if any("info" in line for line in lines):
+        yield "    info = s.info"
+    if any(line.lstrip().startswith("pend(") for line in lines):
+        yield "    pend = s.pending.append"

@@ -90,6 +90,11 @@ def _matches(if_none_match: bytes, tag: bytes) -> bool:
     return tag in tags or tags == [b"*"]
 
 
+def encoded(headers: dict[str, str]) -> tuple[Header, ...]:
+    """Header fields as they are sent."""
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+
+
 async def deliver(answer: Answer, send: Send, *, with_body: bool = True) -> None:
     """Sends it."""
     headers = list(answer.headers)

@@ -15,13 +15,16 @@ from strawberry import Schema
 from strawberry.types import ExecutionResult
 
 from backend.config import Settings
+from backend.errors import ConversaError
 from backend.graphql.context import Context
 from backend.graphql.documents import open_documents
+from backend.graphql.errors import expected
 from backend.graphql.http.answers import (
     COMMON,
     UNSTORED,
     Answer,
     deliver,
+    encoded,
     error_body,
     errors_body,
     internal_error,
@@ -53,10 +56,24 @@ from backend.graphql.http.watching import to_the_end, while_wanted
 from backend.graphql.limits import Admission, cost_report
 from backend.graphql.operations import Operations, Rejected, failed_stage
 from backend.graphql.parameters import Malformed, Parameters
+from backend.graphql.permits import permit
+from backend.security.caller import Caller
+from backend.security.connections import Endable
+from backend.security.errors import refusal_headers
 from backend.services.container import Services
 
 PATH = "/graphql"
 OPTIONS = Answer(204, ((b"allow", METHODS), (b"accept-post", b"application/json"), *COMMON))
+
+STATUSES = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "LIMIT_EXCEEDED": 429,
+    "RATE_LIMITED": 429,
+    "UNAVAILABLE": 503,
+    "TIMEOUT": 504,
+}
+"""Of failures that are about who asks, and how much."""
 
 logger = logging.getLogger("conversa.graphql")
 
@@ -93,17 +110,19 @@ class GraphQLEdge:
     async def _answer(self, exchange: Exchange) -> Answer | None:
         """The answer; None where a stream has been one."""
         if exchange.method == "POST":
+            caller = exchange.caller
             parameters = await self._posted(exchange)
         elif exchange.method in ("GET", "HEAD"):
             parameters = parameters_in_url(exchange.scope["query_string"])
             if self._page and exchange.wishes.page and parameters == Parameters():
                 return self._page
+            caller = exchange.caller
             self._check_origin(exchange.headers)
         elif exchange.method == "OPTIONS":
             return OPTIONS
         else:
             raise method_not_allowed(exchange.method)
-        return await self._operation(exchange, parameters)
+        return await self._operation(exchange, parameters, caller)
 
     async def _posted(self, exchange: Exchange) -> Parameters:
         check_media_type(exchange.headers)
@@ -117,18 +136,21 @@ class GraphQLEdge:
             raise body_too_slow(seconds) from None
         return parameters_in_body(body)
 
-    async def _operation(self, exchange: Exchange, parameters: Parameters) -> Answer | None:
+    async def _operation(
+        self, exchange: Exchange, parameters: Parameters, caller: Caller
+    ) -> Answer | None:
         if exchange.wishes.answer is None and exchange.wishes.stream is None:
             raise not_acceptable(subscription=False)
         admission = self.operations.admit(parameters)
         kind = admission.operation.operation
         if kind is OperationType.SUBSCRIPTION:
-            return await self._stream(exchange, parameters, admission)
+            return await self._stream(exchange, parameters, admission, caller)
         if kind is OperationType.MUTATION and exchange.method != "POST":
             raise mutation_by_get()
         media_type = exchange.answer_type
+        await permit(admission, caller)
         seconds = self._settings.request_timeout
-        context = Context(self._services, exchange.viewer)
+        context = Context(self._services, caller.viewer, caller=caller)
         work = self.operations.execute(admission, parameters, context)
         if kind is OperationType.MUTATION:
             result = await to_the_end(work, seconds)
@@ -155,14 +177,15 @@ class GraphQLEdge:
         return revalidated(answer, media_type, exchange.headers.get(b"if-none-match"))
 
     async def _stream(
-        self, exchange: Exchange, parameters: Parameters, admission: Admission
+        self, exchange: Exchange, parameters: Parameters, admission: Admission, caller: Caller
     ) -> Answer | None:
         if exchange.wishes.stream is None:
             raise not_acceptable(subscription=True)
         framing = FRAMINGS[exchange.wishes.stream]
         if exchange.method == "HEAD":
             return Answer(200, framing.headers)
-        context = Context(self._services, exchange.viewer, streaming=True)
+        await permit(admission, caller)
+        context = Context(self._services, caller.viewer, streaming=True, caller=caller)
         context.resume_after = exchange.last_event_id
         stream = Stream(
             framing,
@@ -171,9 +194,11 @@ class GraphQLEdge:
             patience=self._settings.request_timeout,
             lifetime=exchange.stream_seconds(self._settings.stream_seconds),
         )
-        results = self.operations.subscribe(admission, parameters, context)
+        receive = Endable(exchange.receive)
         try:
-            await stream.run(results, exchange.receive)
+            with caller.connected(receive.end):
+                results = self.operations.subscribe(admission, parameters, context)
+                await stream.run(results, receive)
         except TimeoutError:
             logger.warning("a client took nothing for %g s: its stream ends", stream.patience)
         return None
@@ -183,6 +208,9 @@ class GraphQLEdge:
             return self._rejection(error, exchange.failure_type)
         if isinstance(error, Refused):
             status, body, headers = error.status, error_body(error.error), error.headers
+        elif isinstance(error, ConversaError):
+            status, body = STATUSES.get(error.code, 400), errors_body([expected(error)])
+            headers = encoded(refusal_headers(error))
         elif isinstance(error, Malformed):
             status = 400 if error.unreadable else self._profile.malformed
             refusal = {"message": error.message, "extensions": {"code": "BAD_REQUEST"}}

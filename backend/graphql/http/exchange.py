@@ -8,7 +8,8 @@ from starlette.types import Receive, Scope, Send
 
 from backend.graphql.http.negotiation import Wishes, wishes
 from backend.graphql.http.refusals import not_acceptable
-from backend.security.viewer import LOCAL_VIEWER, Viewer
+from backend.security.caller import Caller, caller_of
+from backend.security.viewer import Viewer
 
 
 class Exchange:
@@ -29,8 +30,12 @@ class Exchange:
     @property
     def viewer(self) -> Viewer:
         """The one who asks."""
-        viewer: Viewer = self.scope.get("state", {}).get("viewer", LOCAL_VIEWER)
-        return viewer
+        return self.caller.viewer
+
+    @property
+    def caller(self) -> Caller:
+        """The one who asks, and what he takes; raises what kept him from being known."""
+        return caller_of(self.scope)
 
     @property
     def answer_type(self) -> str:

@@ -198,7 +198,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("owner_id", "id", name=op.f("pk_messages")),
     )
     op.create_index(
-        "ix_messages_changed", "messages", ["conversation_id", "owner_id", "revision"], unique=False
+        "ix_messages_changed",
+        "messages",
+        ["conversation_id", "owner_id", "revision"],
+        unique=False,
+        sqlite_where=sa.text("revision > added_revision"),
+        postgresql_where=sa.text("revision > added_revision"),
     )
     op.create_index(
         "ix_messages_siblings",

@@ -1,0 +1,59 @@
+"""Ending statements that take too long, whoever waits for them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from backend.errors import TimedOut
+
+STEPS = 20_000
+"""Steps of SQLite's machine between two looks at the clock: about a millisecond."""
+QUERY_CANCELED = "57014"
+"""PostgreSQL's code for a statement that was ended before it was done."""
+
+
+def end_long_statements(engine: Engine, seconds: float) -> None:
+    """Has SQLite end every statement after so many seconds."""
+
+    @event.listens_for(engine, "connect")
+    def _watch(connection: Any, record: Any) -> None:
+        clock = record.info["clock"] = _Clock(seconds)
+        if hasattr(connection, "run_async"):
+            connection.run_async(lambda driver: driver.set_progress_handler(clock.is_over, STEPS))
+        else:
+            connection.set_progress_handler(clock.is_over, STEPS)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _start(connection: Any, *_: Any) -> None:
+        clock = connection.info.get("clock")
+        if clock is not None:
+            clock.start()
+
+
+def tell_timeouts(engine: Engine, seconds: float) -> None:
+    """Has a statement that was ended raise TimedOut, in place of what the driver makes of it."""
+
+    @event.listens_for(engine, "handle_error")
+    def _told(context: ExceptionContext) -> None:
+        original: Any = context.original_exception
+        interrupted = getattr(original, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
+        if interrupted or getattr(original, "sqlstate", None) == QUERY_CANCELED:
+            raise TimedOut(f"The database took more than {seconds:g} seconds and was stopped.")
+
+
+class _Clock:
+    """Measures one statement at a time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until = float("inf")
+
+    def start(self) -> None:
+        self._until = time.monotonic() + self._seconds
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self._until

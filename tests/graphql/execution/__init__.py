@@ -1,0 +1,1 @@
+"""Compiled execution against graphql-core."""

@@ -1,0 +1,128 @@
+"""A small library of conversations with everything that can be asked for in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from backend.graphql.types.conversations import conversation_cursor
+from backend.repositories.conversations import ConversationFilter
+from backend.repositories.pages import Window
+from backend.security.viewer import Viewer
+from backend.services.container import Services
+from backend.services.conversations import ConversationChanges, ConversationDraft
+from backend.services.drafts import MessageDraft, Usage
+from backend.services.messages import MessageChanges
+from backend.services.paging import conversation_order, message_cursor
+from tests.support.conversations import say
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+UNKNOWN = "01a20311-0000-7000-8000-00000000abcd"
+PARTS: list[Any] = [
+    {"type": "text", "text": "Look:"},
+    {"type": "reasoning", "text": "What would they like?"},
+    {"type": "tool_call", "call_id": "c1", "name": "search", "arguments": {"q": "a", "n": [1, 2.5]}},
+    {"type": "tool_result", "call_id": "c1", "result": [None, {"ü": True}], "is_error": False},
+    {"type": "media", "media_type": "image/png", "url": "https://example.org/a.png", "size": 5},
+    {"type": "media", "media_type": "audio/wav", "url": "data:,", "name": "a", "size": 2**31},
+    {"type": "data", "data_type": "x", "data": {"deep": {"deeper": [1e300, -0.0, "\u2028"]}}},
+]
+
+
+@dataclass
+class Library:
+    """What operations may name: ids that exist, and cursors by what they are of."""
+
+    conversations: list[str]
+    messages: list[str]
+    cursors: list[str]
+
+
+async def filled(services: Services, viewer: Viewer) -> Library:
+    """Fills an empty database."""
+    plain = await _plain(services, viewer)
+    branched = await _branched(services, viewer)
+    forked = await services.conversations.fork(viewer, (await _messages(services, viewer))[-1])
+    empty = await services.conversations.create(viewer, ConversationDraft(title="Empty"))
+    archived = await services.conversations.create(
+        viewer, ConversationDraft(title="Éarlier", messages=(_draft(0, "Once"),))
+    )
+    await services.conversations.update(viewer, archived.id, ConversationChanges(archived=True))
+    await services.imports.from_value(viewer, [[{"role": "user", "content": "Imported"}]])
+    await _streaming(services, viewer, plain)
+    ids = [plain, branched, forked.id, empty.id, archived.id]
+    return Library(ids, await _messages(services, viewer), await _cursors(services, viewer))
+
+
+async def _plain(services: Services, viewer: Viewer) -> str:
+    drafts = tuple(_draft(each, f"Message {each}") for each in range(5))
+    made = await services.conversations.create(
+        viewer,
+        ConversationDraft(title="Plain", metadata={"b": 1, "a": [None]}, tags=("x", "y"), messages=drafts),
+    )
+    await services.conversations.update(viewer, made.id, ConversationChanges(pinned=True))
+    return made.id
+
+
+async def _branched(services: Services, viewer: Viewer) -> str:
+    made = await services.conversations.create(
+        viewer, ConversationDraft(title="Branched", tags=("y",), messages=(_draft(0, "Root"),))
+    )
+    first = await services.messages.add(viewer, made.id, [_rich(1)])
+    await say(services, viewer, made.id, "deeper", "deepest")
+    root = first[0].parent_id
+    other = await services.messages.add(viewer, made.id, [_draft(2, "Other")], parent_id=root)
+    await say(services, viewer, made.id, "below the other", parent_id=other[0].id)
+    await services.messages.add(viewer, made.id, [_draft(3, "Second root")], new_root=True)
+    await services.messages.update(viewer, first[0].id, MessageChanges(content="Edited once"))
+    await services.messages.update(viewer, first[0].id, MessageChanges(parts=PARTS[:2]))
+    await services.messages.set_feedback(
+        viewer, first[0].id, rating=1, comment="Good", tags=("clear", "ü")
+    )
+    gone = await say(services, viewer, made.id, "to be deleted", parent_id=other[0].id)
+    await services.messages.delete(viewer, gone[0].id, descendants=True)
+    await services.conversations.select_branch(viewer, first[0].id)
+    return made.id
+
+
+async def _streaming(services: Services, viewer: Viewer, conversation_id: str) -> None:
+    begun = await services.streaming.start(viewer, conversation_id, MessageDraft("assistant"))
+    await services.streaming.append(viewer, begun.id, 0, "So far, so ")
+    await services.streaming.append(viewer, begun.id, 11, "good 😀")
+
+
+def _draft(minute: int, text: str) -> MessageDraft:
+    role = ("user", "assistant", "system", "developer", "tool")[minute % 5]
+    return MessageDraft(role, text, created_at=START + timedelta(minutes=minute, microseconds=minute))
+
+
+def _rich(minute: int) -> MessageDraft:
+    return MessageDraft(
+        "assistant",
+        parts=PARTS,
+        name="Ada",
+        model="m-1",
+        usage=Usage(10, None, 3),
+        metadata={"k": "v"},
+        created_at=START + timedelta(minutes=minute),
+    )
+
+
+async def _messages(services: Services, viewer: Viewer) -> list[str]:
+    async with services.store.read(viewer) as unit:
+        order = conversation_order("created_at", descending=False)
+        page = await unit.conversations.page(ConversationFilter(), order, Window(200))
+        found = [await unit.branches.tree(each.id) for each in page.rows]
+    return [row.id for rows in found for row in rows]
+
+
+async def _cursors(services: Services, viewer: Viewer) -> list[str]:
+    cursors = []
+    async with services.store.read(viewer) as unit:
+        for field in ("last_activity", "title"):
+            order = conversation_order(field, descending=True)
+            page = await unit.conversations.page(ConversationFilter(), order, Window(3))
+            cursors += [conversation_cursor(order, each) for each in page.rows]
+        messages = await unit.messages.list_by_ids(await _messages(services, viewer))
+    return cursors + sorted({message_cursor(each) for each in messages})
