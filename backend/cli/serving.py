@@ -24,6 +24,9 @@ from backend.services.authentication import Authentication
 APPLICATION = "app:create_app"
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 10
+WORKER_SECONDS = 60
+"""A worker that gives no sign of life for so long is started anew; loading the application counts,
+so that a slow machine must not take longer for it."""
 
 
 def serve(
@@ -54,6 +57,7 @@ def serve(
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
     server = uvicorn.Server(config)
     with suppress(KeyboardInterrupt):

@@ -131,7 +131,7 @@ class Chain:
 
     def _require_here(self, existing: MessageRecord, draft: MessageDraft) -> None:
         """A repeated request names the same place: below the same parent, or, within a request,
-        below the message before. Otherwise new messages could hang on a branch that is not shown."""
+        below the message before. Otherwise new messages could hang on a branch that is hidden."""
         above = self._last.id if self._last else None
         if self._place_is_known and existing.parent_id != above:
             raise Conflict(

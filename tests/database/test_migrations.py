@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -28,7 +28,7 @@ from tests.support.rows import ROWS, counts, fill
 
 Result = TypeVar("Result")
 
-REBUILD = '''
+REBUILD = """
 from alembic import op
 import sqlalchemy as sa
 
@@ -43,7 +43,7 @@ def upgrade():
         with op.batch_alter_table(name, recreate="{recreate}") as table:
             table.add_column(sa.Column("added_here", sa.Integer(), server_default="1"))
     {then}
-'''
+"""
 
 
 @pytest.fixture
@@ -150,13 +150,14 @@ def with_migration(settings: Settings, folder: Path, *, then: str) -> Config:
 def inside(settings: Settings, action: Callable[[sa.Connection], Result]) -> Result:
     """Does something in a transaction of its own, and returns what it returns."""
 
-    async def run() -> Any:
+    async def run() -> Result:
         url = database_url(settings)
         engines = sqlite if url.drivername == "sqlite" else postgresql
         engine = engines.writer_engine(url, settings)
         try:
             async with engine.begin() as connection:
-                return await connection.run_sync(action)
+                result: Result = await connection.run_sync(action)
+                return result
         finally:
             await engine.dispose()
 

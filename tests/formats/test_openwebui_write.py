@@ -30,6 +30,9 @@ def written(*documents: DocumentConversation) -> list[dict[str, Any]]:
 
 @given(document_lists())
 def test_the_tree_the_roles_and_the_texts_come_back(documents: list[DocumentConversation]) -> None:
+    for message in [message for document in documents for message in document.messages]:
+        # No reader gives an empty text; one beside a tool's result would hide that from the text.
+        message.parts = [part for part in message.parts if part != text_part("")]
     results = read_bytes(b"".join(write(documents)))
     assert len(results) == len(documents)
     for document, result in zip(documents, results, strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import httpx
 import strawberry
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.config import Settings, load_settings
 from backend.database.database import Database
@@ -22,6 +23,7 @@ from backend.graphql.errors import ErrorMasker
 from backend.graphql.schema import Schema
 from backend.repositories.store import Store
 from backend.security import front
+from backend.security.viewer import LOCAL_VIEWER, Viewer
 from backend.services.container import Services
 
 URL = "http://localhost"
@@ -153,13 +155,26 @@ edge_schema = Schema(
 )
 
 
-def edge_app(tmp_path: Path, **settings: object) -> FastAPI:
+def edge_app(tmp_path: Path, viewer: Viewer = LOCAL_VIEWER, **settings: object) -> FastAPI:
     """An application with nothing but the edge; no database is opened unless it is asked for."""
     chosen = edge_settings(tmp_path, **settings)
     app = FastAPI()
     http.install(app, Services(Store(Database(chosen))), chosen, edge_schema)
+    app.add_middleware(KnownViewer, viewer=viewer)
     front.guard(app, chosen)
     return app
+
+
+class KnownViewer:
+    """Tells the edge who asks, as authentication does."""
+
+    def __init__(self, app: ASGIApp, viewer: Viewer) -> None:
+        self._app = app
+        self._viewer = viewer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["viewer"] = self._viewer
+        await self._app(scope, receive, send)
 
 
 def edge_settings(tmp_path: Path, **settings: object) -> Settings:
@@ -192,6 +207,30 @@ async def served(app: FastAPI) -> AsyncIterator[int]:
         server.should_exit = True
         server.force_exit = True
         await serving
+
+
+@asynccontextmanager
+async def connection(
+    port: int, request: bytes
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A bare connection on which a request was sent; it is cut off at the end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(request)
+    try:
+        yield reader, writer
+    finally:
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+def posted(body: bytes, *, length: int | None = None, accept: str = "*/*") -> bytes:
+    """A request as it goes over the wire."""
+    head = (
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Accept: {accept}\r\nContent-Length: {len(body) if length is None else length}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def codes(answer: httpx.Response) -> list[str]:

@@ -10,10 +10,17 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.security.viewer import Viewer
-from tests.graphql.edge_support import PROBE, codes, edge_app, fresh_probe, served
+from tests.graphql.edge_support import (
+    PROBE,
+    codes,
+    connection,
+    edge_app,
+    fresh_probe,
+    posted,
+    served,
+)
 
 EVENTS = "text/event-stream"
 MULTIPART = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
@@ -195,16 +202,12 @@ async def test_a_client_that_hangs_up_ends_its_subscription(
 async def test_a_client_that_takes_nothing_is_given_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    body = b'{"query":"subscription { flood }"}'
-    head = (
-        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Accept: {EVENTS}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    async with served(edge_app(tmp_path, request_timeout=0.3)) as port:
-        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
-        writer.write(head.encode() + body)
+    request = posted(b'{"query":"subscription { flood }"}', accept=EVENTS)
+    async with (
+        served(edge_app(tmp_path, request_timeout=0.3)) as port,
+        connection(port, request),
+    ):
         await asyncio.wait_for(PROBE.ended.wait(), PATIENCE)
-        writer.close()
     assert "a client took nothing for 0.3 s" in caplog.text
 
 
@@ -218,23 +221,10 @@ async def test_a_stream_ends_when_its_time_is_over(tmp_path: Path, accept: str, 
 
 
 async def test_a_stream_ends_with_the_proof_of_who_listens(tmp_path: Path) -> None:
-    app = edge_app(tmp_path)
     soon = datetime.now(UTC) + timedelta(seconds=0.05)
-    app.add_middleware(KnownViewer, viewer=Viewer("ana", "Ana", expires_at=soon))
+    app = edge_app(tmp_path, Viewer("ana", "Ana", expires_at=soon))
     async with clients(app) as client:
         answer = await client.post("/graphql", json=SILENCE, headers={"accept": EVENTS})
         assert answer.text == ":\n\n"
         name = await client.post("/graphql", json={"query": "{ owner }"})
         assert name.json() == {"data": {"owner": "ana"}}
-
-
-class KnownViewer:
-    """Tells the edge who asks, as authentication does."""
-
-    def __init__(self, app: ASGIApp, viewer: Viewer) -> None:
-        self._app = app
-        self._viewer = viewer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope.setdefault("state", {})["viewer"] = self._viewer
-        await self._app(scope, receive, send)

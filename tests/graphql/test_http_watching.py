@@ -14,8 +14,10 @@ from tests.graphql.edge_support import (
     PROBE,
     client_of,
     codes,
+    connection,
     edge_app,
     fresh_probe,
+    posted,
     served,
 )
 
@@ -45,25 +47,19 @@ async def test_what_takes_too_long_is_ended(
 
 
 async def test_a_body_that_does_not_come(tmp_path: Path) -> None:
-    async with served(edge_app(tmp_path, request_timeout=0.1)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        writer.write(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+    async with (
+        served(edge_app(tmp_path, request_timeout=0.1)) as port,
+        connection(port, posted(b"{", length=100)) as (reader, _),
+    ):
         answer = await asyncio.wait_for(reader.read(), PATIENCE)
-        writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"REQUEST_TIMEOUT" in answer
 
 
 async def hang_up(port: int, body: dict[str, str]) -> None:
     """Sends a request and closes the connection once it is being worked on."""
-    content = json.dumps(body).encode()
-    head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-    await asyncio.wait_for(PROBE.begun.wait(), PATIENCE)
-    writer.close()
-    await writer.wait_closed()
+    async with connection(port, posted(json.dumps(body).encode())):
+        await asyncio.wait_for(PROBE.begun.wait(), PATIENCE)
 
 
 async def test_a_query_nobody_waits_for_is_ended(

@@ -30,7 +30,7 @@ SCOPES = {
 }
 
 
-@pytest.fixture(params=SCOPES.values(), ids=SCOPES)
+@pytest.fixture(params=SCOPES.values(), ids=list(SCOPES))
 def scope(request: pytest.FixtureRequest) -> MessageScope:
     """Which messages are asked for."""
     chosen: MessageScope = request.param
@@ -92,7 +92,8 @@ async def test_pages_of_many_conversations_are_those_of_each(
     services: Services, store: Store, viewer: Viewer, scope: MessageScope, backward: bool
 ) -> None:
     ids = [
-        (await stored_conversation(services, viewer, messages=count)).id for count in (0, 1, 4, 5, 9)
+        (await stored_conversation(services, viewer, messages=count)).id
+        for count in (0, 1, 4, 5, 9)
     ]
     for window in (
         Window(SIZE, backward),

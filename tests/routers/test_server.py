@@ -11,18 +11,19 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from backend.config import Settings
+from backend.security.viewer import Viewer
 from backend.services.container import Services
-from tests.routers.support import make_app
+from tests.routers.support import make_app, seen_by
 
 CHATS = 400
 TEXT = "Which tea goes with lemon cake? " * 100
 
 
 @asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
+async def served(app: ASGIApp) -> AsyncIterator[str]:
     """The application behind a port of its own; gives its address."""
     config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off")
     server = uvicorn.Server(config)
@@ -37,9 +38,9 @@ async def served(app: FastAPI) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def address(settings: Settings, services: Services) -> AsyncIterator[str]:
+async def address(settings: Settings, services: Services, viewer: Viewer) -> AsyncIterator[str]:
     small = settings.model_copy(update={"upload_megabytes": 2})
-    async with served(make_app(small, services)) as address:
+    async with served(seen_by(viewer, make_app(small, services))) as address:
         yield address
 
 

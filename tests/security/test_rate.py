@@ -63,9 +63,9 @@ async def test_a_refusal_adds_nothing(clock: Clock) -> None:
 
 
 async def test_what_was_refused_fits_when_it_was_said_to(clock: Clock) -> None:
-    buckets = LeakyBuckets(100, 7, clock=clock)
-    await take(buckets, "ann", 95)
-    refused = await take(buckets, "ann", 40)
+    buckets, slow = LeakyBuckets(clock=clock), Allowance(100, 7)
+    await take(buckets, "ann", 95, slow)
+    refused = await take(buckets, "ann", 40, slow)
     assert refused.retry_after is not None
 
     clock.now += refused.retry_after + 1e-6

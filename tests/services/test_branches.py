@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -189,7 +189,7 @@ def test_any_history_leaves_a_sound_tree(settings: Settings, viewer: Viewer) -> 
         services = Services(Store(database))
         try:
             run_state_machine_as_test(
-                lambda: Histories(runner, services, viewer),
+                cast("Any", lambda: Histories(runner, services, viewer)),
                 settings=hypothesis_settings(
                     max_examples=12,
                     stateful_step_count=20,

@@ -97,7 +97,9 @@ async def test_of_messages_with_one_id_in_two_conversations_one_is_added(
         for home, each in zip(homes, [services, others] * 3, strict=True)
     )
     assert sum(isinstance(each, Conflict) for each in done) == 5
-    counts = [(await sound_conversation(services.store, viewer, home.id)).messages for home in homes]
+    counts = [
+        (await sound_conversation(services.store, viewer, home.id)).messages for home in homes
+    ]
     assert sorted(len(messages) for messages in counts) == [1, 1, 1, 1, 1, 2]
 
 

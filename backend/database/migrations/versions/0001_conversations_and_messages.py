@@ -52,9 +52,9 @@ def upgrade() -> None:
         unique=False,
     )
 
-    # While a table is new PostgreSQL takes an owner to have one row, and every index that leads with
-    # the owner to be as good as the primary key; of equals it takes the newest. Were that another,
-    # each message that is stored would be checked by walking all of its owner's conversations.
+    # While a table is new PostgreSQL takes an owner to have one row, and every index that leads
+    # with the owner to be as good as the primary key; of equals it takes the newest. Were that
+    # another, each message stored would be checked by walking all of its owner's conversations.
     key_last = op.get_context().dialect.name == "postgresql"
     key = ["owner_id", "id"]
     op.create_table(
