@@ -22,6 +22,7 @@ MIGRATIONS = "backend/database/migrations/versions/*"
 
 # The files that may know that there are two databases.
 DIALECT_FILES = [
+    "backend/cli/logs.py",  # names the loggers of the drivers
     "backend/config.py",
     "backend/database/*",
     "backend/models/types.py",

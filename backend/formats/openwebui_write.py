@@ -133,6 +133,8 @@ def _add_parts(told: dict[str, Any], message: DocumentMessage) -> None:
     told["output"] = [item for part in parts for item in _items(part)]
     if told["role"] == "assistant":
         told["content"] = "\n".join(text for text in map(_shown, parts) if text)
+    else:
+        told["content"] = content_of(part for part in parts if part["type"] == "text")
 
 
 def _file(part: MediaPart) -> dict[str, Any]:

@@ -33,7 +33,8 @@ class Context(BaseContext):
         self.viewer = viewer
         self.caller = caller or Caller(viewer)
         self._streaming = streaming
-        # Where a transport's own way of resuming (Last-Event-ID) says to go on.
+        # Where a transport's own way of resuming (Last-Event-ID) says to go on: a client that
+        # connects again by itself sends it with the arguments it began with.
         self.resume_after: str | None = None
         # The operation under way and its cost; None where nothing was checked before.
         self.admission: Admission | None = None

@@ -39,7 +39,7 @@ class Loaders:
         self._viewer = viewer
         self._turn = turn
         self._cache = cache
-        self._pages: dict[tuple[MessageScope, Window], Loader[str, Page[MessageRecord]]] = {}
+        self._pages: dict[Any, Loader[str, Page[MessageRecord]]] = {}
         self._around: dict[
             tuple[MessageScope, int], Loader[MessageRecord, Page[MessageRecord]]
         ] = {}
@@ -119,15 +119,18 @@ class Loaders:
 
         return self._loader(read, lambda: None)
 
-    def pages(self, scope: MessageScope, window: Window) -> Loader[str, Page[MessageRecord]]:
-        """Pages of messages by conversation."""
-        found = self._pages.get((scope, window))
+    def pages(
+        self, scope: MessageScope, window: Window, columns: frozenset[str] | None
+    ) -> Loader[str, Page[MessageRecord]]:
+        """Pages of messages by conversation; of the messages these columns, or all."""
+        key = (scope, window, columns)
+        found = self._pages.get(key)
         if found is None:
 
             async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, Page[MessageRecord]]:
-                return await unit.messages.pages_by_conversations(ids, scope, window)
+                return await unit.messages.pages_by_conversations(ids, scope, window, columns)
 
-            found = self._pages[(scope, window)] = self._loader(
+            found = self._pages[key] = self._loader(
                 read, _no_rows, batch=PAGE_SIZE, long=bool(scope.roles)
             )
         return found

@@ -81,6 +81,7 @@ class Operations:
         self.documents = documents or Documents()
         self._schema = _without_suggestions(schema) if production else schema
         self._core = schema._schema
+        self._production = production
         self.execution = CompiledExecution(self._schema)
         self._limits = limits or QueryLimits()
         self._cache = DocumentCache(
@@ -134,7 +135,14 @@ class Operations:
         """The answers of a subscription; raises StreamFailed as it begins or on the way."""
         context.admission = admission
         document, variables = admission.prepared.document, parameters.variables or {}
-        return stream(self._core, document, admission.operation, variables, context)
+        return stream(
+            self._core,
+            document,
+            admission.operation,
+            variables,
+            context,
+            hide_suggestions=self._production,
+        )
 
     def _parsed(self, text: str) -> DocumentNode:
         maximum = self._limits.max_tokens

@@ -13,7 +13,6 @@ from backend.config import Settings
 from backend.errors import LimitExceeded
 from backend.graphql.context import Context
 from backend.graphql.operations import Operations
-from backend.graphql.schema import schema
 from backend.graphql.socket_keeper import SocketKeeper
 from backend.graphql.sockets import Socket
 from backend.security.caller import Caller
@@ -62,7 +61,6 @@ def install(
 ) -> SocketKeeper:
     """Adds GraphQL's sockets to an application; the keeper is to be closed with it."""
     keeper = SocketKeeper()
-    core = schema._schema
     origins = frozenset(settings.cors_origins)
 
     async def endpoint(websocket: WebSocket) -> None:
@@ -77,7 +75,7 @@ def install(
             except LimitExceeded as error:
                 await _deny(websocket, error.message, 429)
                 return
-            await Socket(websocket, core, operations, entrance, keeper).run()
+            await Socket(websocket, operations, entrance, keeper).run()
 
     app.router.routes.insert(0, WebSocketRoute(path, endpoint))
     return keeper

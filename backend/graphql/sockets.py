@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 import orjson
-from graphql import GraphQLError, GraphQLSchema
+from graphql import GraphQLError
 from graphql.language import OperationType
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.types import ExecutionResult
@@ -27,7 +27,7 @@ from backend.graphql.operations import Operations, Rejected
 from backend.graphql.parameters import Malformed, Parameters, parameters_from
 from backend.graphql.permits import permit
 from backend.graphql.socket_keeper import SocketKeeper
-from backend.graphql.subscribing import StreamFailed, answer_once, stream
+from backend.graphql.subscribing import StreamFailed, answer_once
 from backend.security.caller import Caller
 from backend.security.errors import KeysUnavailable, RateLimited
 from backend.security.journal import tell_operation
@@ -74,13 +74,11 @@ class Socket:
     def __init__(
         self,
         websocket: WebSocket,
-        core: GraphQLSchema,
         operations: Operations,
         entry: Entry,
         keeper: SocketKeeper,
     ) -> None:
         self._websocket = websocket
-        self._core = core
         self._operations = operations
         self._entry = entry
         self._keeper = keeper
@@ -239,8 +237,7 @@ class Socket:
             result = await self._once(admission, parameters, context)
             await self._send_text((head + answer_once(result) + b"}").decode())
             return
-        document, variables = admission.prepared.document, parameters.variables or {}
-        answers = stream(self._core, document, admission.operation, variables, context)
+        answers = self._operations.subscribe(admission, parameters, context)
         async with aclosing(answers):
             async for answer in answers:
                 await self._send_text((head + answer.payload + b"}").decode())

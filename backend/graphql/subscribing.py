@@ -55,6 +55,8 @@ async def stream(
     operation: OperationDefinitionNode,
     variables: Mapping[str, Any],
     context: Context,
+    *,
+    hide_suggestions: bool = False,
 ) -> AsyncGenerator[Rendered, None]:
     """The answers of a validated subscription, until it ends; raises StreamFailed.
 
@@ -67,6 +69,7 @@ async def stream(
         context_value=context,
         raw_variable_values=dict(variables),
         operation_name=operation.name.value if operation.name else None,
+        hide_suggestions=hide_suggestions,
     )
     if isinstance(executor, list):
         raise StreamFailed([shown(error) for error in executor])

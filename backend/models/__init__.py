@@ -5,6 +5,13 @@ from backend.models.chunks import MessageChunk
 from backend.models.conversations import Conversation, ConversationTag, ConversationTombstone
 from backend.models.messages import Message, MessageFeedback, MessageTombstone, MessageVersion
 from backend.models.owners import Owner
+from backend.models.search import (
+    SearchChunk,
+    SearchIndex,
+    SearchPending,
+    SearchPostings,
+    SearchSegment,
+)
 
 __all__ = [
     "ApiKey",
@@ -17,4 +24,9 @@ __all__ = [
     "MessageTombstone",
     "MessageVersion",
     "Owner",
+    "SearchChunk",
+    "SearchIndex",
+    "SearchPending",
+    "SearchPostings",
+    "SearchSegment",
 ]

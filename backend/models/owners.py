@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Identity, Integer, String
+from sqlalchemy import BigInteger, Identity, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database.base import Base
-from backend.models.types import Timestamp
+from backend.models.types import Serial, Timestamp
 
 
 class Owner(Base):
@@ -19,9 +19,7 @@ class Owner(Base):
 
     __tablename__ = "owners"
 
-    id: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True
-    )
+    id: Mapped[int] = mapped_column(Serial, Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
     revision: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(Timestamp)

@@ -107,7 +107,12 @@ class ChangeRepository:
         return [_Key._make(row) for row in await self._connection.execute(statement)]
 
     def _conversation_keys(self, conversation_id: str, after: int) -> list[Select[Any]]:
-        def of(table: Any, order: Any, kind: Kind, subject: Any, start: Any) -> Select[Any]:
+        chunk, message, stone = MessageChunk, Message, MessageTombstone
+        gone = ConversationTombstone
+
+        def of(table: Any, order: Any, kind: Kind, subject: Any, *conditions: Any) -> Select[Any]:
+            start = chunk.start if kind == "delta" else literal(0)
+            place = table.id if table is Conversation else table.conversation_id
             return select(
                 order.label("revision"),
                 literal(kind).label("kind"),
@@ -115,55 +120,21 @@ class ChangeRepository:
                 start.label("start"),
             ).where(
                 table.owner_id == self._owner_id,
-                table.conversation_id == conversation_id,
+                place == conversation_id,
                 order > after,
+                *conditions,
             )
 
-        nothing = literal(0)
-        own = select(
-            Conversation.own_revision.label("revision"),
-            literal("conversation").label("kind"),
-            Conversation.id.label("subject_id"),
-            nothing.label("start"),
-        ).where(
-            Conversation.owner_id == self._owner_id,
-            Conversation.id == conversation_id,
-            Conversation.own_revision > after,
-        )
-        gone = select(
-            ConversationTombstone.revision.label("revision"),
-            literal("gone").label("kind"),
-            ConversationTombstone.conversation_id.label("subject_id"),
-            nothing.label("start"),
-        ).where(
-            ConversationTombstone.owner_id == self._owner_id,
-            ConversationTombstone.conversation_id == conversation_id,
-            ConversationTombstone.revision > after,
-        )
+        changed = message.revision > message.added_revision
+        # One that was added and deleted since was never seen.
+        known = stone.added_revision <= after
         return [
-            of(
-                MessageChunk,
-                MessageChunk.revision,
-                "delta",
-                MessageChunk.message_id,
-                MessageChunk.start,
-            ),
-            of(Message, Message.added_revision, "added", Message.id, nothing),
-            of(Message, Message.revision, "updated", Message.id, nothing).where(
-                Message.revision > Message.added_revision
-            ),
-            of(
-                MessageTombstone,
-                MessageTombstone.revision,
-                "deleted",
-                MessageTombstone.message_id,
-                nothing,
-            ).where(
-                # One that was added and deleted since was never seen.
-                MessageTombstone.added_revision <= after
-            ),
-            own,
-            gone,
+            of(chunk, chunk.revision, "delta", chunk.message_id),
+            of(message, message.added_revision, "added", message.id),
+            of(message, message.revision, "updated", message.id, changed),
+            of(stone, stone.revision, "deleted", stone.message_id, known),
+            of(Conversation, Conversation.own_revision, "conversation", Conversation.id),
+            of(gone, gone.revision, "gone", gone.conversation_id),
         ]
 
     def _owner_keys(self, after: int) -> list[Select[Any]]:

@@ -29,6 +29,7 @@ from backend.models import Conversation, ConversationTag, ConversationTombstone
 from backend.repositories.collisions import collisions
 from backend.repositories.pages import Key, Page, Window, cut
 from backend.repositories.records import ConversationRecord
+from backend.repositories.rows import Column, chosen_columns, records
 
 COLUMNS = tuple(getattr(Conversation, name) for name in ConversationRecord._fields)
 _OWNED = Conversation.owner_id == bindparam("owner")
@@ -119,21 +120,25 @@ class ConversationRepository:
 
     async def list_by_ids(self, ids: Sequence[str]) -> list[ConversationRecord]:
         """Those of the conversations that exist, in no order."""
-        rows = await self._connection.execute(_BY_IDS, {"owner": self._owner_id, "ids": list(ids)})
-        return [ConversationRecord._make(row) for row in rows]
+        return await self._records(_BY_IDS, {"ids": list(ids)})
 
     async def page(
-        self, chosen: ConversationFilter, order: ConversationOrder, window: Window
+        self,
+        chosen: ConversationFilter,
+        order: ConversationOrder,
+        window: Window,
+        names: frozenset[str] | None = None,
     ) -> Page[ConversationRecord]:
-        """One page of the list."""
-        shape = (order, window.backward, window.after is not None, window.before is not None)
+        """One page of the list; of its rows these columns, or all."""
+        columns = chosen_columns(COLUMNS, names and names | {"id", order.column})
+        after, before = window.after is not None, window.before is not None
+        shape = (columns, order, window.backward, after, before)
         if chosen.is_narrow:
             statement = _page_in(*shape).where(*self._conditions(chosen))
         else:
             statement = _listed(*shape, by_archived=chosen.archived is not None)
-        parameters = {"owner": self._owner_id, "archived": chosen.archived, **_places(window)}
-        found = await self._connection.execute(statement, parameters)
-        rows = [ConversationRecord._make(row) for row in found]
+        given = {"archived": chosen.archived, **_places(window)}
+        rows = await self._records(statement, given, columns)
         behind = window.before if window.backward else window.after
         return cut(rows, window, more_behind=behind is not None)
 
@@ -226,6 +231,15 @@ class ConversationRepository:
         row = (await self._connection.execute(statement, parameters)).first()
         return ConversationRecord._make(row) if row else None
 
+    async def _records(
+        self,
+        statement: Select[Any],
+        parameters: dict[str, Any],
+        columns: tuple[Column, ...] = COLUMNS,
+    ) -> list[ConversationRecord]:
+        given = {"owner": self._owner_id, **parameters}
+        return await records(self._connection, ConversationRecord, columns, statement, given)
+
     def _is(self, conversation_id: str) -> tuple[ColumnElement[bool], ...]:
         return (Conversation.owner_id == self._owner_id, Conversation.id == conversation_id)
 
@@ -262,11 +276,17 @@ def _moments(chosen: ConversationFilter) -> list[ColumnElement[bool]]:
     return [compare(moment) for moment, compare in bounds if moment is not None]
 
 
-@lru_cache(maxsize=64)
-def _page_in(order: ConversationOrder, backward: bool, after: bool, before: bool) -> Select[Any]:
+@lru_cache(maxsize=256)
+def _page_in(
+    columns: tuple[Column, ...],
+    order: ConversationOrder,
+    backward: bool,
+    after: bool,
+    before: bool,
+) -> Select[Any]:
     """A page in an order, beyond keys or not; kept, for building it costs more than running it."""
     column = getattr(Conversation, order.column)
-    statement = select(*COLUMNS).limit(bindparam("rows", type_=Integer))
+    statement = select(*columns).limit(bindparam("rows", type_=Integer))
     if after:
         statement = statement.where(_beyond(column, "after", up=not order.descending))
     if before:
@@ -277,12 +297,18 @@ def _page_in(order: ConversationOrder, backward: bool, after: bool, before: bool
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _listed(
-    order: ConversationOrder, backward: bool, after: bool, before: bool, *, by_archived: bool
+    columns: tuple[Column, ...],
+    order: ConversationOrder,
+    backward: bool,
+    after: bool,
+    before: bool,
+    *,
+    by_archived: bool,
 ) -> Select[Any]:
     """The same of an owner's list, of those that are archived, or not, or of both."""
-    statement = _page_in(order, backward, after, before).where(_OWNED)
+    statement = _page_in(columns, order, backward, after, before).where(_OWNED)
     if by_archived:
         statement = statement.where(Conversation.archived == bindparam("archived"))
     return statement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -30,8 +31,11 @@ from backend.repositories.chunks import ChunkRepository
 from backend.repositories.collisions import collisions
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.records import MessageRecord, SiblingRecord
+from backend.repositories.rows import Column, chosen_columns, records
 
 COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
+# What a page is put together by, and what its cursors and unfinished messages are made of.
+NEEDED = frozenset(["id", "conversation_id", "status", "added_revision"])
 # Far below the most parameters either database takes in one statement.
 CHUNK = 5000
 _OWNED = Message.owner_id == bindparam("owner")
@@ -53,18 +57,22 @@ _BY_IDS = select(*COLUMNS).where(_OWNED, Message.id.in_(bindparam("ids", expandi
 # the last N of each of many conversations are one index range each, in one statement. The joins are
 # outer ones, for that keeps SQLite from reading messages first, which would be all of them; a
 # conversation with none of what is asked for comes as one row without an id.
-def _of_each(*wanted: ColumnElement[bool]) -> Select[Any]:
+def _of_each(columns: tuple[Column, ...], *wanted: ColumnElement[bool]) -> Select[Any]:
     messages = and_(_SAME_CONVERSATION, Message.active, *wanted)
-    return select(*COLUMNS).select_from(Conversation).outerjoin(Message, messages).where(*_CHOSEN)
+    return select(*columns).select_from(Conversation).outerjoin(Message, messages).where(*_CHOSEN)
 
 
-_NEWEST = _of_each(Message.position > Conversation.message_count - bindparam("size")).order_by(
-    Conversation.id, Message.position.desc()
-)
-_OLDEST = _of_each(Message.position <= bindparam("size")).order_by(
-    Conversation.id, Message.position
-)
-_LAST = _of_each(Message.position == Conversation.message_count)
+@lru_cache(maxsize=256)
+def _from_an_end(columns: tuple[Column, ...], backward: bool) -> Select[Any]:
+    """The first or the last messages of each; kept, for building it takes as long as running it."""
+    if backward:
+        wanted = Message.position > Conversation.message_count - bindparam("size")
+        return _of_each(columns, wanted).order_by(Conversation.id, Message.position.desc())
+    wanted = Message.position <= bindparam("size")
+    return _of_each(columns, wanted).order_by(Conversation.id, Message.position)
+
+
+_LAST = _of_each(COLUMNS, Message.position == Conversation.message_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +134,24 @@ class MessageRepository:
         return {row.conversation_id: row for row in await self._rows(_LAST, ids=list(ids))}
 
     async def pages_by_conversations(
-        self, ids: Sequence[str], scope: MessageScope, window: Window
+        self,
+        ids: Sequence[str],
+        scope: MessageScope,
+        window: Window,
+        names: frozenset[str] | None = None,
     ) -> dict[str, Page[MessageRecord]]:
-        """One page of each conversation, in one statement that reads no more than it returns."""
+        """One page of each conversation, in one statement that reads no more than it returns; of
+        the messages these columns, or all."""
+        columns = chosen_columns(COLUMNS, names and names | NEEDED)
         bounded = window.after is not None or window.before is not None
         if self._connection.dialect.name == "postgresql":
-            rows = await self._rows(self._lateral(scope, window), ids=list(ids))
+            statement = self._lateral(columns, scope, window)
+            rows = await self._rows(statement, columns, ids=list(ids))
         elif scope.is_active_branch and not bounded:
-            statement = _NEWEST if window.backward else _OLDEST
-            rows = await self._rows(statement, ids=list(ids), size=window.size + 1)
+            statement = _from_an_end(columns, window.backward)
+            rows = await self._rows(statement, columns, ids=list(ids), size=window.size + 1)
         else:
-            rows = await self._rows(self._limited(ids, scope, window))
+            rows = await self._rows(self._limited(columns, ids, scope, window), columns)
         return _paged(ids, rows, window)
 
     async def before_position(
@@ -222,28 +237,38 @@ class MessageRepository:
         )
 
     def _limited(
-        self, ids: Sequence[str], scope: MessageScope, window: Window
+        self,
+        columns: tuple[Column, ...],
+        ids: Sequence[str],
+        scope: MessageScope,
+        window: Window,
     ) -> Select[Any] | Any:
         """A limited index range of each conversation, put together: how SQLite takes it."""
-        ranges = [self._range(each, scope, window) for each in ids]
+        ranges = [self._range(columns, each, scope, window) for each in ids]
         if len(ranges) == 1:
             return ranges[0]
         pieces = [select(*each.subquery().columns) for each in ranges]
         return union_all(*pieces)
 
-    def _lateral(self, scope: MessageScope, window: Window) -> Select[Any]:
+    def _lateral(
+        self, columns: tuple[Column, ...], scope: MessageScope, window: Window
+    ) -> Select[Any]:
         """The same as PostgreSQL takes it: one statement for any number of conversations. The limit
         inside tells it what it cannot guess from a range of positions, that little will be read."""
-        page = self._range(Conversation.id, scope, window).lateral()
+        page = self._range(columns, Conversation.id, scope, window).lateral()
         joined = select(*page.columns).select_from(Conversation).join(page, true())
         return joined.where(*_CHOSEN)
 
     def _range(
-        self, conversation_id: ColumnElement[str] | Any, scope: MessageScope, window: Window
+        self,
+        columns: tuple[Column, ...],
+        conversation_id: ColumnElement[str] | Any,
+        scope: MessageScope,
+        window: Window,
     ) -> Select[Any]:
         order = Message.position if scope.active else Message.added_revision
         place = (Message.owner_id == self._owner_id, Message.conversation_id == conversation_id)
-        statement = select(*COLUMNS).where(*place, *_in_scope(scope))
+        statement = select(*columns).where(*place, *_in_scope(scope))
         if window.after is not None:
             edge = self._edge(conversation_id, scope, window.after[0], inclusive=True)
             statement = statement.where(order > edge)
@@ -284,9 +309,12 @@ class MessageRepository:
         )
         return func.coalesce(position, 0)
 
-    async def _rows(self, statement: Any, **parameters: Any) -> list[MessageRecord]:
-        rows = await self._connection.execute(statement, {"owner": self._owner_id, **parameters})
-        return await self._chunks.fill([MessageRecord._make(row) for row in rows if row[0]])
+    async def _rows(
+        self, statement: Any, columns: tuple[Column, ...] = COLUMNS, **parameters: Any
+    ) -> list[MessageRecord]:
+        given = {"owner": self._owner_id, **parameters}
+        rows = await records(self._connection, MessageRecord, columns, statement, given)
+        return await self._chunks.fill(rows)
 
 
 def message_cursor_key(row: MessageRecord) -> int:

@@ -52,8 +52,8 @@ def decode_cursor(cursor: str, order: str, *types: type) -> Key:
     raw = raw_cursor(cursor)
     if raw[:2] != f"{VERSION}{order}".encode():
         raise Invalid(
-            "This cursor belongs to another order; take one from a page of the same field "
-            "with the same orderBy."
+            "This cursor belongs to another order; take one from a page of the same list "
+            "in the same order."
         )
     key = _json(raw[2:])
     if not isinstance(key, list) or len(key) != len(types):

@@ -34,4 +34,4 @@ async def conversation_revisions(
 async def owner_revisions(connection: AsyncConnection, owners: Sequence[int]) -> dict[int, int]:
     """The newest place in the feed of each owner."""
     statement = select(Owner.id, Owner.revision).where(Owner.id.in_(owners))
-    return dict((await connection.execute(statement)).tuples().all())
+    return {owner: revision for owner, revision in await connection.execute(statement)}  # noqa: C416

@@ -6,9 +6,9 @@ That takes a third of the time that SQLAlchemy's rows take on the way to a recor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,22 +24,16 @@ class _Unread:
         raise AttributeError("This column was not read.")
 
     __eq__ = __bool__  # type: ignore[assignment]
-    __hash__ = __bool__  # type: ignore[assignment]
+    __hash__ = __bool__
 
 
 UNREAD: Any = _Unread()
 
 
-class RecordType(Protocol):
-    """A named tuple whose fields are named as the columns are."""
-
-    _fields: tuple[str, ...]
-
-
 @lru_cache(maxsize=256)
-def selected(columns: tuple[Column, ...], names: frozenset[str]) -> tuple[Column, ...]:
-    """Those of the columns that have these names."""
-    return tuple(each for each in columns if each.key in names)
+def chosen_columns(columns: tuple[Column, ...], names: frozenset[str] | None) -> tuple[Column, ...]:
+    """Those of the columns that have these names, or all. The same choice is the same tuple."""
+    return columns if names is None else tuple(each for each in columns if each.key in names)
 
 
 async def records(
@@ -54,10 +48,10 @@ async def records(
     Fields of other names are ``UNREAD``.
     """
     result = await connection.execute(statement, parameters)
-    rows = result.cursor.fetchall() if result.cursor else ()
+    rows = result.cursor.fetchall()
     result.close()
-    made: list[Record] = _maker(record, columns, connection.dialect)(rows)
-    return made
+    make: Callable[[Any], list[Record]] = _maker(cast(Any, record), columns, connection.dialect)
+    return make(rows)
 
 
 @lru_cache(maxsize=512)

@@ -62,9 +62,12 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The digest of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The digest of a file, in hexadecimal; raises EmbedderRejected where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise EmbedderRejected(f"{path} cannot be read: {error.strerror}") from error
 
 
 @contextmanager

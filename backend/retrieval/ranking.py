@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -160,26 +161,25 @@ class _Neighbours:
 
     def __init__(self, turns: Sequence[Turn], mean_length: float) -> None:
         before, after = _links(turns)
-        own = np.array([turn.length for turn in turns], np.float32)
-        # One slot more than turns: what a missing neighbour, index -1, points to.
-        self._steps = [_walk(before, TURNS_BEFORE), _walk(after, TURNS_AFTER)]
+        self._paths = [_walk(before, TURNS_BEFORE), _walk(after, TURNS_AFTER)]
         first = np.array([turn.parent_id is None and turn.ordinal == 0 for turn in turns])
-        known = np.append(own, 0.0).astype(np.float32)
-        self.lengths = own.copy()
-        for path in self._steps[0]:
-            self.lengths += np.where(path < 0, 0.0, known[path])
-        for path in self._steps[1]:
-            self.lengths += np.where(path < 0, 0.0, known[path])
-        self.lengths += mean_length * _cut_off(self._steps[0], first)
+        own = np.array([turn.length for turn in turns], np.float32)
+        self.lengths = own + mean_length * _cut_off(self._paths[0], first)
+        for path in chain.from_iterable(self._paths):
+            self.lengths += _at(own, path)
 
     def spread(self, frequency: Scores, step: float) -> Scores:
         """Each turn's frequency with its neighbours' at their weights."""
-        known = np.append(frequency, 0.0).astype(np.float32)
         total = frequency.copy()
-        for paths in self._steps:
+        for paths in self._paths:
             for distance, path in enumerate(paths):
-                total += np.float32(step * (len(paths) - distance)) * known[path]
+                total += np.float32(step * (len(paths) - distance)) * _at(frequency, path)
         return total
+
+
+def _at(values: Scores, path: NDArray[np.intp]) -> Scores:
+    """The values where a path leads; 0 where it has ended, at index -1."""
+    return np.append(values, np.float32(0))[path]
 
 
 def _links(turns: Sequence[Turn]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

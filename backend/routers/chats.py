@@ -146,8 +146,9 @@ async def delete_chat(
     viewer: RequestViewer, services: RequestServices, chat_id: ChatId, if_match: IfMatch = None
 ) -> Response:
     """Deletes a chat and all in it."""
-    await _expected(services, viewer, chat_id, if_match)
-    await services.conversations.delete(viewer, chat_id)
+    expected = await _expected(services, viewer, chat_id, if_match)
+    with precondition(if_match):
+        await services.conversations.delete(viewer, chat_id, expected_revision=expected)
     return Response(status_code=204)
 
 

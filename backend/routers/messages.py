@@ -209,7 +209,11 @@ async def delete_message(
     """Deletes a message, by default with all that is below it."""
     found = await message_of(services, viewer, chat_id, message_id)
     require_match(if_match, message_tag(found), found.revision)
-    _, deleted = await services.messages.delete(viewer, message_id, descendants=descendants)
+    expected = guarded_revision(if_match, found.revision)
+    with precondition(if_match):
+        _, deleted = await services.messages.delete(
+            viewer, message_id, descendants=descendants, expected_revision=expected
+        )
     async with services.store.read(viewer) as unit:
         chat = await unit.conversations.get(chat_id)
         documents = await chat_documents(unit, [chat])

@@ -14,9 +14,11 @@ from backend.routers import (
     chats,
     context,
     docs,
+    events,
     health,
     message_details,
     messages,
+    streaming,
     transfer,
 )
 from backend.routers.openapi import openapi_document
@@ -24,7 +26,18 @@ from backend.routers.problems import http_problem
 
 ROUTERS = tuple(
     each.router
-    for each in (chats, messages, branches, message_details, context, transfer, health, docs)
+    for each in (
+        chats,
+        messages,
+        branches,
+        message_details,
+        streaming,
+        events,
+        context,
+        transfer,
+        health,
+        docs,
+    )
 )
 
 

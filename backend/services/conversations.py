@@ -114,10 +114,13 @@ class ConversationService:
                 await edit.finish(own_revision=edit.next_revision(), **values)
             return await unit.conversations.get(conversation_id)
 
-    async def delete(self, viewer: Viewer, conversation_id: str) -> None:
-        """Deletes a conversation and all in it; raises NotFound."""
+    async def delete(
+        self, viewer: Viewer, conversation_id: str, *, expected_revision: int | None = None
+    ) -> None:
+        """Deletes a conversation and all in it; raises NotFound, Conflict."""
         async with self._store.write(viewer) as unit:
             found = await unit.conversations.lock(conversation_id)
+            _require_revision(found, expected_revision)
             owner_revision = await unit.next_owner_revision()
             await unit.conversations.delete(
                 found.id, revision=found.revision + 1, owner_revision=owner_revision

@@ -96,17 +96,21 @@ def batches(documents: Iterable[DocumentConversation | DocumentFailure]) -> Iter
     yield batch
 
 
-async def read_ahead(source: Iterator[Batch]) -> AsyncGenerator[Batch, None]:
-    """The batches, each read in a worker thread while the one before it is being written."""
-    upcoming = _started(source)
+async def read_aside(source: Iterator[Batch]) -> AsyncGenerator[Batch, None]:
+    """The batches, each read in a worker thread.
+
+    The next one is not read while one is being written: the thread would hold the interpreter's
+    lock at every step of the transaction, which then takes five times as long.
+    """
+    reading = _started(source)
     try:
-        while (batch := await asyncio.shield(upcoming)) is not None:
-            upcoming = _started(source)
+        while (batch := await asyncio.shield(reading)) is not None:
             yield batch
+            reading = _started(source)
     finally:
         # The thread holds the source, which its owner may close as soon as this ends.
-        await asyncio.wait([upcoming])
-        upcoming.cancelled() or upcoming.exception()
+        await asyncio.wait([reading])
+        reading.cancelled() or reading.exception()
 
 
 def _started(source: Iterator[Batch]) -> asyncio.Task[Batch | None]:

@@ -22,7 +22,7 @@ from backend.services.import_batches import (
     ImportFailure,
     ImportItem,
     batches,
-    read_ahead,
+    read_aside,
 )
 from backend.services.import_writes import Result, refusal, rehearse, still_to_do, write
 
@@ -64,9 +64,9 @@ class ImportOptions:
 class ImportService:
     """Imports chats on behalf of a viewer.
 
-    Reading runs in a worker thread, a batch ahead of writing. A batch is one transaction, small
-    enough that other writers hardly wait; what is reported as imported is committed. A conversation
-    that fails, fails alone. One that is here already is brought up to date: see `import_merge`.
+    Reading runs in a worker thread. A batch is one transaction, small enough that other writers
+    hardly wait; what is reported as imported is committed. A conversation that fails, fails alone.
+    One that is here already is brought up to date: see `import_merge`.
     """
 
     def __init__(self, store: Store) -> None:
@@ -120,8 +120,8 @@ class ImportService:
         """Imports documents as they come."""
         options = options or ImportOptions()
         report = ImportReport()
-        async with aclosing(read_ahead(batches(documents))) as ahead:
-            async for batch in ahead:
+        async with aclosing(read_aside(batches(documents))) as found:
+            async for batch in found:
                 await self._import(viewer, batch, report, options)
                 if isinstance(documents, Documents):
                     report.position, report.total = documents.position, documents.total

@@ -64,16 +64,29 @@ class LiveService:
             raise NotFound("There is no such conversation.", field=("conversationId",))
         wanted = conversation_cursor_revision(canonical, after)
         async with self._store.read(viewer) as unit:
-            owner, current = unit.owner_id, await _current_revision(unit, canonical)
+            owner = unit.owner_id
+            current, deleted = await _standing(unit, canonical, wanted)
         start, complaint = _honoured(wanted, current, after)
         read = self._conversation_reader(viewer, canonical)
         if complaint:
             yield reset(start, complaint)
+        if deleted and start >= current:
+            return
         async with aclosing(self._follow((owner, canonical), read, current, start)) as changes:
             async for change in changes:
                 yield change
                 if change.record.kind == "gone":
                     return
+
+    async def is_over(self, viewer: Viewer, conversation_id: str, after: str | None) -> bool:
+        """Whether nothing can follow a cursor: the conversation is deleted, and that was told.
+
+        Raises NotFound, or Invalid for what is no cursor.
+        """
+        wanted = conversation_cursor_revision(conversation_id, after)
+        async with self._store.read(viewer) as unit:
+            current, deleted = await _standing(unit, conversation_id, wanted)
+        return deleted and wanted == current
 
     async def page(
         self, viewer: Viewer, conversation_id: str, after: str | None, limit: int
@@ -81,7 +94,7 @@ class LiveService:
         """The first changes after a cursor, or from the beginning; raises NotFound, Invalid."""
         wanted = conversation_cursor_revision(conversation_id, after)
         async with self._store.read(viewer, snapshot=True) as unit:
-            current = await _current_revision(unit, conversation_id)
+            current, _ = await _standing(unit, conversation_id, wanted)
             start, complaint = _honoured(wanted, current, after)
             if complaint:
                 return [reset(start, complaint)]
@@ -201,15 +214,18 @@ def _decoded(cursor: str, order: str, *types: type) -> Key:
         raise Invalid(error.message, field=("after",)) from None
 
 
-async def _current_revision(unit: ReadUnit, conversation_id: str) -> int:
-    """Where the conversation stands; a deleted one at its tombstone; raises NotFound."""
+async def _standing(unit: ReadUnit, conversation_id: str, wanted: int | None) -> tuple[int, bool]:
+    """Where the conversation stands, and whether it is deleted; raises NotFound.
+
+    Of a deleted one only those hear who followed it before.
+    """
     found = await unit.conversations.find(conversation_id)
     if found is not None:
-        return found.revision
+        return found.revision, False
     tombstone = await unit.changes.tombstone(conversation_id)
-    if tombstone is None:
+    if tombstone is None or wanted is None:
         raise NotFound("There is no such conversation.", field=("conversationId",))
-    return tombstone
+    return tombstone, True
 
 
 def _honoured(wanted: int | None, current: int, after: str | None) -> tuple[int, str]:

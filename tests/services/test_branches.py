@@ -191,7 +191,7 @@ def test_any_history_leaves_a_sound_tree(settings: Settings, viewer: Viewer) -> 
             run_state_machine_as_test(
                 cast("Any", lambda: Histories(runner, services, viewer)),
                 settings=hypothesis_settings(
-                    max_examples=12,
+                    max_examples=10,
                     stateful_step_count=20,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),

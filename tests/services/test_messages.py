@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from backend.errors import Conflict, NotFound
-from backend.ids import new_id
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.container import Services

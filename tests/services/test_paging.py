@@ -24,12 +24,11 @@ from backend.services.paging import (
 )
 from tests.support.conversations import active_branch, stored_conversation
 
-NOBODYS = "01900000-0000-7000-8000-00000000000a"
 BY_TITLE = conversation_order("title", descending=False)
 BY_ACTIVITY = conversation_order("last_activity", descending=True)
 
 
-SOME_ID = "01930000-0000-7000-8000-000000000000"
+SOME_ID = "01930000-0000-7000-8000-00000000000a"
 
 
 def forged(letter: str, *key: Any) -> str:

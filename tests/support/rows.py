@@ -42,12 +42,20 @@ def _reflected(connection: sa.Connection) -> sa.MetaData:
 def _insert(
     connection: sa.Connection, table: sa.Table, stored: dict[str, list[dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    count = ROWS if table.foreign_key_constraints else 1
+    most = ROWS if table.foreign_key_constraints else 1
+    count = min([most, *(len(stored[name]) for name in _extended(table))])
     made: list[dict[str, Any]] = []
     for number in range(count):
         made.append(_row(table, number, {**stored, table.name: made}))
         connection.execute(sa.insert(table).values(made[-1]))
     return made
+
+
+def _extended(table: sa.Table) -> list[str]:
+    """The tables that this one has at most one row for each row of."""
+    own = set(table.primary_key.columns.keys())
+    keys = table.foreign_key_constraints
+    return [key.referred_table.name for key in keys if own <= set(key.column_keys)]
 
 
 def _row(table: sa.Table, number: int, stored: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -82,6 +90,8 @@ def _value(column: sa.Column[Any], number: int) -> Any:
         return UUID(text) if isinstance(kind, sa.Uuid) and kind.as_uuid else text
     if isinstance(kind, sa.DateTime):
         return sa.func.now()
+    if isinstance(kind, sa.LargeBinary):
+        return f"bytes {number}".encode()
     if isinstance(kind, sa.Boolean):
         return number == 0
     if isinstance(kind, sa.Integer):

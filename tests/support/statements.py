@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -76,12 +75,3 @@ def _count_rows(cursor: Any, statement: Statement) -> None:
         return row
 
     cursor.row_factory = count
-
-
-def _rows(cursor: Any, sql: str, parameters: Any) -> int:
-    """How many rows a statement returned."""
-    if not isinstance(cursor, sqlite3.Cursor):
-        return len(cursor._rows)  # SQLAlchemy's cursors hold all rows once the statement has run.
-    # The driver's own hands them out one by one. It stands at the door that only reads, so the
-    # statement can be asked again.
-    return len(cursor.connection.execute(sql, parameters).fetchall())

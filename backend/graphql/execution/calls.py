@@ -23,15 +23,16 @@ IMMUTABLE = (str, int, float, bool, datetime, Enum, type(None))
 
 
 class CallInfo:
-    """What a compiled resolver gets as ``info``: the context, and nothing else.
+    """What a compiled resolver gets as ``info``: the context, and what is read of its records.
 
     Where it asks for more, graphql-core executes the operation, with an info that has it all.
     """
 
-    __slots__ = ("context",)
+    __slots__ = ("context", "reads")
 
-    def __init__(self, context: Any) -> None:
+    def __init__(self, context: Any, reads: Mapping[Any, frozenset[str] | None]) -> None:
         self.context = context
+        self.reads = reads
 
     def __getattr__(self, name: str) -> Any:
         raise Unsupported(f"info.{name}")
@@ -60,7 +61,7 @@ class Arguments:
             return {}
         if _has_variables(self.node):
             return None
-        found = self.values(NO_VARIABLES, CallInfo(None))
+        found = self.values(NO_VARIABLES, CallInfo(None, {}))
         return found if all(isinstance(each, IMMUTABLE) for each in found.values()) else None
 
 

@@ -37,6 +37,7 @@ from strawberry import Schema
 from strawberry.types.field import StrawberryField
 
 from backend.graphql.execution.calls import Arguments, reserved
+from backend.graphql.execution.columns import READS, Reads, note
 from backend.graphql.execution.errors import Unsupported
 from backend.graphql.execution.leaves import leaf_source
 from backend.graphql.execution.loading import LOADED
@@ -102,6 +103,7 @@ class _Compiler:
         self._source = Source()
         self._arguments: list[Arguments] = []
         self._pending: list[tuple[PendingField, str, str]] = []
+        self._reads: Reads = {}
 
     def plan(self) -> Plan:
         kind = self._operation.operation
@@ -162,6 +164,7 @@ class _Compiler:
         awaited: list[PendingField] = []
         for key, details in fields.items():
             definition, field = self._field(type_, details)
+            self._note_reads(type_, field)
             if field is None:
                 answer = repr(type_.name)
             elif field.is_async:
@@ -180,6 +183,16 @@ class _Compiler:
             body.line(f"pend(({self._source.bind('field', pending)}, {name}, {value}))")
         return name
 
+    def _note_reads(self, type_: GraphQLObjectType, field: StrawberryField | None) -> None:
+        record = getattr(type_.is_type_of, "record", None)
+        if record is None or field is None:
+            return
+        resolver = field.base_resolver
+        if resolver is None:
+            note(self._reads, record, frozenset([field.python_name]))
+        else:
+            note(self._reads, record, getattr(resolver.wrapped_func, READS, None))
+
     def _read(
         self, definition: GraphQLField, field: StrawberryField, details: Details, parent: str
     ) -> str:
@@ -193,13 +206,18 @@ class _Compiler:
         return f"{parent}.{field.python_name}"
 
     def _call(
-        self, definition: GraphQLField, field: StrawberryField, details: Details, parent: str
+        self,
+        definition: GraphQLField,
+        field: StrawberryField,
+        details: Details,
+        parent: str,
+        info: str = "info",
     ) -> str:
         resolver = field.base_resolver
         if resolver is None:
             raise Unsupported("a field without a resolver")
         arguments = Arguments(self._schema, definition, field, details[0].node)
-        given = reserved(field, parent, "info")
+        given = reserved(field, parent, info)
         constant = arguments.constant()
         if constant is None:
             given.append(f"**s.arguments({len(self._arguments)})")
@@ -212,15 +230,24 @@ class _Compiler:
     def _awaited(
         self, key: str, definition: GraphQLField, field: StrawberryField, details: Details
     ) -> PendingField:
-        call = self._source.function(lambda _: self._call(definition, field, details, "v"))
+        outside, self._reads = self._reads, {}
         complete = self._source.function(
             lambda body: self._value(body, definition.type, "v", details)
         )
+        found, self._reads = self._reads, outside
+        info = self._info(found)
+        call = self._source.function(lambda _: self._call(definition, field, details, "v", info))
         resolver = field.base_resolver
         driven = getattr(resolver and resolver.wrapped_func, LOADED, False)
         pending = PendingField(key, driven, _nothing, _nothing)
         self._pending.append((pending, call, complete))
         return pending
+
+    def _info(self, reads: Reads) -> str:
+        if not reads:
+            return "s.info"
+        frozen = {record: names and frozenset(names) for record, names in reads.items()}
+        return f"s.informed({self._source.bind('reads', frozen)})"
 
     def _value(self, body: Body, type_: GraphQLOutputType, read: str, details: Details) -> str:
         """Writes what a value needs beforehand; an expression for it as JSON."""

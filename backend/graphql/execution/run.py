@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from graphql.execution.values import VariableValues
@@ -29,7 +29,8 @@ class Run:
         arguments: tuple[Arguments, ...],
         variables: VariableValues,
     ) -> None:
-        self.info = CallInfo(context)
+        self._context = context
+        self.info = CallInfo(context, {})
         self.pending: list[Awaited] = []
         self._turn = context.turn
         self._dynamic = arguments
@@ -38,6 +39,10 @@ class Run:
         self._values: dict[int, dict[str, Any]] = {}
         self._known: dict[Loader[Any, Any], dict[Any, Any]] = {}
         self._wanted: dict[Loader[Any, Any], list[tuple[Wanted, Started]]] = {}
+
+    def informed(self, reads: Mapping[Any, frozenset[str] | None]) -> CallInfo:
+        """The info for a resolver of whose records so much is read."""
+        return CallInfo(self._context, reads)
 
     def arguments(self, index: int) -> dict[str, Any]:
         """The arguments of a field, made once for all its objects."""

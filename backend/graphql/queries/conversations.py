@@ -7,6 +7,7 @@ from typing import Annotated
 import strawberry
 
 from backend.graphql.context import Info
+from backend.graphql.execution.columns import columns_read
 from backend.graphql.execution.loading import loaded
 from backend.graphql.fields import resolved
 from backend.graphql.limits import connection_size
@@ -64,7 +65,8 @@ async def many_conversations(
         return await info.context.loaders.list_lengths.load(chosen)
 
     async with info.context.store.read(info.context.viewer, long=chosen.is_narrow) as unit:
-        page = await unit.conversations.page(chosen, order, window)
+        columns = columns_read(info, ConversationRecord)
+        page = await unit.conversations.page(chosen, order, window, columns)
     return ConnectionView(page, lambda row: conversation_cursor(order, row), count)
 
 

@@ -45,7 +45,7 @@ async def follow_events(
 async def follow_list(info: Info, after: After = None) -> AsyncGenerator[Any, None]:
     """Every change of the viewer's list."""
     context = info.context
-    changes = context.services.live.owner(context.viewer, after or context.resume_after)
+    changes = context.services.live.owner(context.viewer, context.resume_after or after)
     async with aclosing(changes):
         async for change in changes:
             yield ListEventView(change)
@@ -56,7 +56,7 @@ async def _events(
 ) -> AsyncGenerator[EventView, None]:
     context = info.context
     changes = context.services.live.conversation(
-        context.viewer, conversation_id, after or context.resume_after
+        context.viewer, conversation_id, context.resume_after or after
     )
     canonical = parse_id(conversation_id) or ""
     async with aclosing(changes):

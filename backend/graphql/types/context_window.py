@@ -8,6 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from backend.graphql.context import Info
+from backend.graphql.execution.columns import reads
 from backend.graphql.fields import leaf, resolved
 from backend.graphql.types.enums import ContextOrigin
 from backend.graphql.types.messages import Message
@@ -15,6 +16,7 @@ from backend.repositories.records import ConversationRecord
 from backend.services.context import ContextWindow as WindowView
 
 
+@reads("id")
 async def conversation_context_window(
     root: strawberry.Parent[ConversationRecord],
     info: Info,

@@ -13,6 +13,7 @@ from strawberry.scalars import JSON
 
 from backend.errors import Invalid, NotFound
 from backend.graphql.context import Info
+from backend.graphql.execution.columns import columns_read, reads
 from backend.graphql.execution.loading import loaded
 from backend.graphql.fields import leaf, resolved, stands_for
 from backend.graphql.limits import connection_size, list_size, sized_by
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
 ConversationParent = strawberry.Parent[ConversationRecord]
 
 
+@reads("metadata_json")
 def conversation_metadata(root: ConversationParent) -> Any:
     """The metadata; an empty object where none was given."""
     return orjson.loads(root.metadata_json) if root.metadata_json else {}
 
 
+@reads("source_format", "source_external_id")
 def conversation_source(root: ConversationParent) -> ImportSource | None:
     """Where it was imported from."""
     if root.source_format is None:
@@ -48,12 +51,14 @@ def conversation_source(root: ConversationParent) -> ImportSource | None:
     return ImportSource(format=root.source_format, external_id=root.source_external_id or "")
 
 
+@reads("id")
 @loaded
 async def conversation_tags(root: ConversationParent, info: Info) -> list[str]:
     """Its tags."""
     return await info.context.loaders.tags.load(root.id)
 
 
+@reads("id", "message_count")
 @loaded
 async def conversation_last_message(root: ConversationParent, info: Info) -> MessageRecord | None:
     """The last message of the active branch."""
@@ -62,6 +67,7 @@ async def conversation_last_message(root: ConversationParent, info: Info) -> Mes
     return await info.context.loaders.last_messages.load(root.id)
 
 
+@reads("forked_from_id")
 @loaded
 async def conversation_forked_from(root: ConversationParent, info: Info) -> MessageRecord | None:
     """The message it was forked at, as long as that exists."""
@@ -70,6 +76,7 @@ async def conversation_forked_from(root: ConversationParent, info: Info) -> Mess
     return await info.context.loaders.messages.load(root.forked_from_id)
 
 
+@reads("id")
 @loaded
 async def conversation_message(
     root: ConversationParent,
@@ -82,6 +89,7 @@ async def conversation_message(
     return found if found and found.conversation_id == root.id else None
 
 
+@reads("id", "message_count")
 @loaded
 async def conversation_messages(
     root: ConversationParent,
@@ -119,7 +127,8 @@ async def conversation_messages(
         page = await _page_around(root, info, around, scope, size)
     else:
         window = message_window(first=first, after=after, last=last, before=before)
-        page = await info.context.loaders.pages(scope, window).load(root.id)
+        columns = columns_read(info, MessageRecord)
+        page = await info.context.loaders.pages(scope, window, columns).load(root.id)
     return ConnectionView(page, message_cursor, _counter(root, info, scope))
 
 
@@ -137,6 +146,7 @@ async def _page_around(
     return await info.context.loaders.pages_around(scope, size).load(message)
 
 
+@reads("id")
 async def conversation_changes(
     root: ConversationParent,
     info: Info,

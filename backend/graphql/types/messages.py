@@ -10,6 +10,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from backend.graphql.context import Info
+from backend.graphql.execution.columns import reads
 from backend.graphql.execution.loading import loaded
 from backend.graphql.fields import leaf, resolved, stands_for
 from backend.graphql.limits import list_size
@@ -31,33 +32,39 @@ if TYPE_CHECKING:
 MessageParent = strawberry.Parent[MessageRecord]
 
 
+@reads("content", "parts_json")
 def message_parts(root: MessageParent) -> list[Any]:
     """The parts, read from their JSON when they are asked for."""
     return part_views(root.content, root.parts_json)
 
 
+@reads("metadata_json")
 def message_metadata(root: MessageParent) -> Any:
     """The metadata; an empty object where none was given."""
     return orjson.loads(root.metadata_json) if root.metadata_json else {}
 
 
+@reads("input_tokens", "output_tokens", "reasoning_tokens")
 def message_usage(root: MessageParent) -> MessageRecord | None:
     """The row itself, whose counts the usage shows, or None where no count was given."""
     counts = (root.input_tokens, root.output_tokens, root.reasoning_tokens)
     return None if counts == (None, None, None) else root
 
 
+@reads("active")
 def message_on_active_branch(root: MessageParent) -> bool:
     """Whether it is on the branch that is shown."""
     return root.active
 
 
+@reads("conversation_id")
 @loaded
 async def message_conversation(root: MessageParent, info: Info) -> ConversationRecord | None:
     """The conversation it belongs to."""
     return await info.context.loaders.conversations.load(root.conversation_id)
 
 
+@reads("parent_id")
 @loaded
 async def message_parent(root: MessageParent, info: Info) -> MessageRecord | None:
     """The message it answers."""
@@ -71,6 +78,7 @@ async def sibling_ids(root: MessageRecord, info: Info) -> list[str]:
     return await info.context.loaders.siblings.load((root.conversation_id, root.parent_id))
 
 
+@reads("conversation_id", "parent_id")
 @loaded
 async def message_siblings(root: MessageParent, info: Info) -> list[MessageRecord]:
     """The alternatives at its place."""
@@ -79,18 +87,21 @@ async def message_siblings(root: MessageParent, info: Info) -> list[MessageRecor
     return [row for row in found if row is not None]
 
 
+@reads("id", "conversation_id", "parent_id")
 @loaded
 async def message_sibling_index(root: MessageParent, info: Info) -> int:
     """Its place among them, from 0."""
     return (await sibling_ids(root, info)).index(root.id)
 
 
+@reads("conversation_id", "parent_id")
 @loaded
 async def message_sibling_count(root: MessageParent, info: Info) -> int:
     """How many they are."""
     return len(await sibling_ids(root, info))
 
 
+@reads("id", "edited_at")
 @loaded
 async def message_versions(root: MessageParent, info: Info) -> list[VersionRecord]:
     """Its earlier texts."""
@@ -99,6 +110,7 @@ async def message_versions(root: MessageParent, info: Info) -> list[VersionRecor
     return await info.context.loaders.versions.load(root.id)
 
 
+@reads("id")
 @loaded
 async def message_feedback(root: MessageParent, info: Info) -> FeedbackRecord | None:
     """What a reader thought of it."""
