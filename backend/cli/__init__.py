@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from backend.cli.keys import keys
+from backend.cli.searching import reindex, search
 from backend.cli.serving import serve
 from backend.cli.transfers import export_chats, import_chats
 from backend.cli.upkeep import check, migrate, schema
@@ -32,6 +33,8 @@ cli.command("import")(import_chats)
 cli.command("export")(export_chats)
 cli.command()(schema)
 cli.command()(check)
+cli.command()(search)
+cli.command()(reindex)
 cli.add_typer(keys)
 
 __all__ = ["cli"]

@@ -113,16 +113,32 @@ class PostgresBus(LocalBus):
                         await self._serve(connection, ready)
                 except Exception as error:
                     logger.warning("announcements are interrupted: %s", type(error).__name__)
+                await engine.dispose()  # or the pool would hand out the broken connection again
                 await asyncio.sleep(RECONNECT_AFTER)
         finally:
             await engine.dispose()
 
     async def _serve(self, connection: AsyncConnection, ready: asyncio.Event) -> None:
         raw: Any = (await connection.get_raw_connection()).driver_connection
+        # One that only listens would not notice by itself that nobody speaks any more.
+        lost = asyncio.Event()
+        raw.add_termination_listener(lambda _: lost.set())
         await raw.add_listener(CHANNEL, self._heard)
         ready.set()
         # What was announced while nobody listened is found by looking.
         self.hint()
+        sending = asyncio.create_task(self._send(connection))
+        losing = asyncio.create_task(lost.wait())
+        try:
+            done, _ = await asyncio.wait({sending, losing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            losing.cancel()
+            await asyncio.gather(sending, losing, return_exceptions=True)
+        for task in done:
+            task.result()
+
+    async def _send(self, connection: AsyncConnection) -> None:
         while True:
             changes = [await self._outbox.get()]
             while not self._outbox.empty() and len(changes) < CHANGES_IN_PAYLOAD:

@@ -42,6 +42,7 @@ READERS: dict[str, Callable[[Any, int], DocumentConversation]] = {
 _SAMPLE_ITEMS = 100
 _SAMPLE_BYTES = 8 * 1024 * 1024
 _IDS_REMEMBERED = 250_000
+_MESSAGES_AT_ONCE = 1000
 _ID_KEYS = ("conversation_id", "uuid", "conversationId", "external_id", "id")
 
 
@@ -181,12 +182,11 @@ class _Conversion:
 
 def _check_storable(document: DocumentConversation) -> None:
     """Refuse what could be read and not be written again: it nests hundreds of levels deep."""
+    messages = document.messages
     try:
-        orjson.dumps(
-            [
-                document.metadata,
-                [(message.metadata, message.parts) for message in document.messages],
-            ]
-        )
+        orjson.dumps(document.metadata)
+        for start in range(0, len(messages), _MESSAGES_AT_ONCE):
+            some = messages[start : start + _MESSAGES_AT_ONCE]
+            orjson.dumps([(message.metadata, message.parts) for message in some])
     except TypeError:
         raise BadConversation("a value in it nests too deeply to be stored") from None

@@ -43,8 +43,9 @@ class Framed:
 
 _HEAD = 1024 * 1024
 _SAMPLE_LINES = 100
+_LARGE = 8 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_SCALAR = rb'(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[-+.\w]++)'
+_SCALAR = rb'(?:"[^"\\]*+(?:\\.[^"\\]*+){0,200}+"|[-+.\w]++)'
 # An object that holds its conversations (not its messages) in a list, after nothing but scalars.
 _WRAPPED = re.compile(
     rb'\s*+\{\s*+(?:"[^"\\]*+"\s*+:\s*+' + _SCALAR + rb"\s*+,\s*+)*+"
@@ -231,12 +232,14 @@ class _Ends:
         raw = bytes(window.data[window.at : end])
         window.at = end
         self._ended_at = window.position
+        if len(raw) > _LARGE:
+            window.release()
         return loads(raw)
 
     def _learn(self) -> None:
         """From the end of the element before and the first keys of this one."""
         window = self._window
-        keys = _FIRST_KEYS.match(window.data, window.at)
+        keys = _FIRST_KEYS.match(window.data, window.at, window.at + self._OVERLAP)
         gap = window.position - self._ended_at
         if keys is None or self._ended_at < 0 or not gap < min(window.at, 64):
             return

@@ -10,11 +10,16 @@ from typing import BinaryIO
 
 CHUNK = 256 * 1024
 _LARGEST_READ = 16 * 1024 * 1024
+# How far one match goes: the regular expression machine keeps some memory for each step of a match.
+_STEP = 64 * 1024
 MAX_VALUE = 128 * 1024 * 1024
 """Bytes of the largest single conversation that is read; a larger one is reported and passed over.
 
-Reading one takes about five times its size in memory, so this also bounds the process.
+Reading one takes up to seven times its size in memory, so this bounds the process too.
 """
+
+MAX_DEPTH = 1_000_000
+"""Levels of nesting that are followed: many times those of a recursive tree of 100,000 messages."""
 
 READ_ERRORS = (
     OSError,
@@ -34,9 +39,8 @@ _INSIDE = _PLAIN + rb"(?:" + _STRING + _PLAIN + rb")*+"
 for _ in range(4):
     _INSIDE = _PLAIN + rb"(?:(?:" + _STRING + rb"|[\[{]" + _INSIDE + rb"[\]}])" + _PLAIN + rb")*+"
 _SKIP = re.compile(_INSIDE, re.S)
-_WHOLE_STRING = re.compile(_STRING, re.S)
 _SCALAR_END = re.compile(rb"[,\]}\s]")
-_QUOTE, _OPENING, _CLOSING = ord('"'), b"[{", b"]}"
+_QUOTE, _BACKSLASH, _OPENING = ord('"'), ord("\\"), b"[{"
 
 
 class Unreadable(Exception):
@@ -157,9 +161,12 @@ class Window:
     def _container_end(self) -> int:
         depth, index, large = 1, self.at + 1, False
         while depth:
-            match = _SKIP.match(self.data, index)
+            stop = min(index + _STEP, len(self.data))
+            match = _SKIP.match(self.data, index, stop)
             index = match.end() if match else index
-            if index == len(self.data):
+            if index == stop < len(self.data):
+                continue
+            if index == stop:
                 if large or index - self.at > MAX_VALUE:
                     large, self.at = True, index
                     self._drop(index)
@@ -172,17 +179,33 @@ class Window:
                 continue
             depth += 1 if byte in _OPENING else -1
             index += 1
+            if depth > MAX_DEPTH:
+                raise Unreadable("it nests more than a million levels deep")
         if large or index - self.at > MAX_VALUE:
             self.at = index
             raise TooLarge(_too_large())
         return index
 
     def _string_end(self, begin: int) -> int:
-        while (match := _WHOLE_STRING.match(self.data, begin)) is None:
-            if len(self.data) - begin > MAX_VALUE:
-                raise Unreadable("a text in it has no end within 128 MiB")
-            self._grow_inside()
-        return match.end()
+        searched = begin + 1
+        while True:
+            end = self.data.find(b'"', searched)
+            if end < 0:
+                searched = len(self.data)
+                if searched - begin > MAX_VALUE:
+                    raise Unreadable(f"a text in it has no end within {MAX_VALUE >> 20} MiB")
+                self._grow_inside()
+            elif self._is_escaped(end):
+                searched = end + 1
+            else:
+                return end + 1
+
+    def _is_escaped(self, index: int) -> bool:
+        """Whether an odd number of backslashes stands before a byte of a text."""
+        before = index - 1
+        while self.data[before] == _BACKSLASH:
+            before -= 1
+        return (index - before) % 2 == 0
 
     def _scalar_end(self) -> int:
         while (match := _SCALAR_END.search(self.data, self.at + 1)) is None:

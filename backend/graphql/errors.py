@@ -11,6 +11,7 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
 from backend.errors import Conflict, ConversaError, OffsetMismatch
+from backend.graphql.context import Info
 from backend.graphql.fields import leaf
 from backend.graphql.types.enums import UserErrorCode
 from backend.ids import new_id
@@ -43,14 +44,19 @@ class MakesPayload(Protocol):
 Result = TypeVar("Result")
 
 
-async def payload(make: type[Result], action: Awaitable[Result]) -> Result:
-    """What the action answers, or a payload that says why it did nothing."""
+async def payload(info: Info, make: type[Result], action: Awaitable[Result]) -> Result:
+    """What the action answers, or a payload that says why it did nothing.
+
+    What the loaders have read for an earlier mutation of the operation may no longer be so.
+    """
     try:
         return await action
     except ConversaError as error:
         if error.code not in UserErrorCode.__members__:
             raise
         return make(user_errors=[user_error(error)])  # type: ignore[call-arg]
+    finally:
+        info.context.renew()
 
 
 def user_error(error: ConversaError) -> UserError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import AsyncGenerator
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLError, parse, specified_rules
@@ -141,6 +142,7 @@ class Operations:
             admission.operation,
             variables,
             context,
+            partial(self.execution.execute_event, admission, variables, context),
             hide_suggestions=self._production,
         )
 

@@ -17,6 +17,7 @@ from backend.graphql.mutations.streaming import StreamingMutations
 from backend.graphql.printing import sorted_sdl
 from backend.graphql.queries.conversations import ConversationQueries
 from backend.graphql.queries.nodes import NodeQueries
+from backend.graphql.queries.search import SearchQueries
 from backend.graphql.queries.viewer import ViewerQueries
 from backend.graphql.scalars import SCALARS
 from backend.graphql.subscriptions.conversations import Subscription
@@ -25,7 +26,7 @@ from backend.graphql.types.messages import Message
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(NodeQueries, ConversationQueries, ViewerQueries):
+class Query(NodeQueries, ConversationQueries, SearchQueries, ViewerQueries):
     pass
 
 

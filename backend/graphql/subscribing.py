@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple, cast
 
@@ -26,6 +26,8 @@ from graphql.language.visitor import Visitor, visit
 from backend.errors import ConversaError
 from backend.graphql.context import Context
 from backend.graphql.errors import expected, shown
+
+Execute = Callable[[Any, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 class Rendered(NamedTuple):
@@ -55,13 +57,15 @@ async def stream(
     operation: OperationDefinitionNode,
     variables: Mapping[str, Any],
     context: Context,
+    execute: Execute,
     *,
     hide_suggestions: bool = False,
 ) -> AsyncGenerator[Rendered, None]:
     """The answers of a validated subscription, until it ends; raises StreamFailed.
 
     Events that followers share are executed for the first of those who ask the same, and the bytes
-    are kept with the event for the others.
+    are kept with the event for the others. ``execute`` answers for an event, with the help of what
+    graphql-core would answer.
     """
     executor = Executor.build(
         schema,
@@ -82,7 +86,7 @@ async def stream(
                 return
             except ConversaError as error:
                 raise StreamFailed([expected(error)]) from None
-            yield Rendered(await _rendered(executor, event, question), event)
+            yield Rendered(await _rendered(executor, event, question, execute), event)
 
 
 def answer_once(result: Any) -> bytes:
@@ -103,10 +107,10 @@ async def _source(executor: Any) -> AsyncGenerator[Any, None]:
     return cast(AsyncGenerator[Any, None], cast(AsyncIterable[Any], source))
 
 
-async def _rendered(executor: Any, event: Any, question: bytes) -> bytes:
+async def _rendered(executor: Any, event: Any, question: bytes, execute: Execute) -> bytes:
     change = getattr(event, "change", None)
     if change is None:
-        return await _execute(executor, event)
+        return await _answer(executor, event, execute)
     kept: dict[bytes, bytes | asyncio.Future[bytes]] = change.rendered
     found = kept.get(question)
     if isinstance(found, bytes):
@@ -115,7 +119,7 @@ async def _rendered(executor: Any, event: Any, question: bytes) -> bytes:
         return await asyncio.shield(found)
     promise = kept[question] = asyncio.get_running_loop().create_future()
     try:
-        answer = await _execute(executor, event)
+        answer = await _answer(executor, event, execute)
     except BaseException as failure:
         del kept[question]
         promise.cancel()
@@ -125,10 +129,12 @@ async def _rendered(executor: Any, event: Any, question: bytes) -> bytes:
     return answer
 
 
-async def _execute(executor: Any, event: Any) -> bytes:
-    result: Any = execute_subscription_event(executor.build_per_event_executor(event))
-    if executor.is_awaitable(result):
-        result = await result
+async def _answer(executor: Any, event: Any, execute: Execute) -> bytes:
+    async def by_graphql_core() -> Any:
+        result: Any = execute_subscription_event(executor.build_per_event_executor(event))
+        return await result if executor.is_awaitable(result) else result
+
+    result = await execute(event, by_graphql_core)
     answer: dict[str, Any] = {"data": result.data}
     if result.errors:
         answer["errors"] = [shown(error).formatted for error in result.errors]

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database.base import Base
-from backend.models.types import Id, SortKey
+from backend.models.types import Id, Serial, SortKey
 
 
 class SearchIndex(Base):
@@ -94,9 +94,7 @@ class SearchSegment(Base):
 
     __tablename__ = "search_segments"
 
-    id: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), Identity(), primary_key=True
-    )
+    id: Mapped[int] = mapped_column(Serial, Identity(), primary_key=True)
     owner_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("owners.id", ondelete="CASCADE"))
     ready: Mapped[bool]
     first_number: Mapped[int] = mapped_column(BigInteger)
@@ -104,9 +102,7 @@ class SearchSegment(Base):
     chunks: Mapped[int] = mapped_column(BigInteger)
     terms: Mapped[int] = mapped_column(BigInteger)
 
-    __table_args__ = (
-        Index("ix_search_segments_owner_id", "owner_id", "ready", "first_number"),
-    )
+    __table_args__ = (Index("ix_search_segments_owner_id", "owner_id", "ready", "first_number"),)
 
 
 class SearchPostings(Base):

@@ -5,7 +5,7 @@ Every check is one statement over all owners that selects the rows at fault.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, exists, func, null, or_, select
@@ -196,7 +196,7 @@ class CheckRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def faults(self, statement: Any) -> AsyncIterator[Fault]:
+    async def faults(self, statement: Any) -> AsyncGenerator[Fault, None]:
         """The rows at fault, as they are found."""
         found = statement.subquery()
         owner_id, conversation_id, message_id = found.columns

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Table, delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +20,7 @@ from backend.models import (
     MessageVersion,
     Owner,
 )
+from backend.repositories.bulk import ROWS, insert_rows
 from backend.repositories.records import (
     ConversationRecord,
     FeedbackRecord,
@@ -31,8 +31,6 @@ from backend.repositories.records import (
 CONVERSATION_COLUMNS = tuple(getattr(Conversation, name) for name in ConversationRecord._fields)
 MESSAGE_COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
 TAG_FIELDS = ("conversation_id", "tag", "ordinal")
-# Rows a statement: between two of them, others on the event loop have their turn.
-ROWS = 500
 
 
 class RowsRefused(Exception):
@@ -187,36 +185,8 @@ class ImportRepository:
     async def _insert(
         self, table: Any, fields: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
     ) -> None:
-        statement, converters = _prepared(table, ("owner_id", *fields), self._connection.dialect)
-        for start in range(0, len(rows), ROWS):
-            chunk = [self._values(row, converters) for row in rows[start : start + ROWS]]
-            try:
-                await self._connection.exec_driver_sql(statement, chunk)
-            except (IntegrityError, DataError) as error:
-                raise RowsRefused(str(error.orig)) from error
-
-    def _values(
-        self, row: tuple[Any, ...], converters: Sequence[tuple[int, Any]]
-    ) -> tuple[Any, ...]:
-        values = [self._owner_id, *row]
-        for place, convert in converters:
-            if values[place] is not None:
-                values[place] = convert(values[place])
-        return tuple(values)
-
-
-@lru_cache(maxsize=64)
-def _prepared(
-    table: Table, names: tuple[str, ...], dialect: Dialect
-) -> tuple[str, tuple[tuple[int, Any], ...]]:
-    """An INSERT as the driver takes it, and what turns values into the driver's own.
-
-    Core takes 21 µs a message to put the same parameters into the same order for every row; this
-    takes 7, all of them on the event loop.
-    """
-    compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
-    converters = [
-        (place, table.c[name].type.dialect_impl(dialect).bind_processor(dialect))
-        for place, name in enumerate(names)
-    ]
-    return str(compiled), tuple((place, each) for place, each in converters if each is not None)
+        owned = [(self._owner_id, *row) for row in rows]
+        try:
+            await insert_rows(self._connection, table, ("owner_id", *fields), owned)
+        except (IntegrityError, DataError) as error:
+            raise RowsRefused(str(error.orig)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +22,16 @@ from backend.repositories.feedback import FeedbackRepository
 from backend.repositories.imports import ImportRepository
 from backend.repositories.messages import MessageRepository
 from backend.repositories.owners import NOBODY, ensure_owner, find_owner, next_owner_revision
+from backend.repositories.search import SearchRepository
+from backend.repositories.search_changes import (
+    IndexChanges,
+    IndexedBranches,
+    IndexedConversations,
+    IndexedImports,
+    IndexedMessages,
+)
+from backend.repositories.search_index import SearchIndexRepository
+from backend.repositories.search_postings import SegmentRepository
 from backend.repositories.versions import VersionRepository
 from backend.security.viewer import Viewer
 
@@ -80,12 +90,48 @@ class ReadUnit:
         """Conversations to be read as wholes."""
         return ExportRepository(self.connection, self.owner_id)
 
+    @cached_property
+    def search(self) -> SearchRepository:
+        """What a search reads."""
+        return SearchRepository(self.connection, self.owner_id)
+
 
 @dataclass
 class WriteUnit(ReadUnit):
     """One write: committed as a whole when its block ends, and then announced."""
 
     recorded: list[ConversationChanged] = field(default_factory=list)
+    index_changes: IndexChanges = field(default_factory=IndexChanges)
+
+    @cached_property
+    def conversations(self) -> ConversationRepository:
+        """Conversations and their tags; what they take with them is noted for the index."""
+        return IndexedConversations(self.connection, self.owner_id, self.index_changes)
+
+    @cached_property
+    def messages(self) -> MessageRepository:
+        """Messages, whose changes are noted for the index."""
+        return IndexedMessages(self.connection, self.owner_id, self.index_changes)
+
+    @cached_property
+    def branches(self) -> BranchRepository:
+        """The trees of messages, whose deletions are noted for the index."""
+        return IndexedBranches(self.connection, self.owner_id, self.index_changes)
+
+    @cached_property
+    def imports(self) -> ImportRepository:
+        """Conversations to be written as wholes, whose messages are noted for the index."""
+        return IndexedImports(self.connection, self.owner_id, self.index_changes)
+
+    @cached_property
+    def index(self) -> SearchIndexRepository:
+        """The index's chunks."""
+        return SearchIndexRepository(self.connection, self.owner_id)
+
+    @cached_property
+    def segments(self) -> SegmentRepository:
+        """The index's segments."""
+        return SegmentRepository(self.connection, self.owner_id)
 
     def record(self, change: ConversationChanged) -> None:
         """Notes what to announce once the write is committed."""
@@ -103,6 +149,8 @@ class Store:
         self.database = database
         self.bus: Bus = bus or LocalBus()
         self._owners: OrderedDict[str, int] = OrderedDict()
+        self.before_commit: Callable[[WriteUnit], Awaitable[None]] | None = None
+        """Called last in every write that changed what is indexed, in its transaction."""
 
     @asynccontextmanager
     async def read(
@@ -124,6 +172,8 @@ class Store:
                 owner_id = await ensure_owner(connection, viewer.owner_id)
             unit = WriteUnit(connection, owner_id)
             yield unit
+            if unit.index_changes and self.before_commit is not None:
+                await self.before_commit(unit)
         self._remember(viewer.owner_id, owner_id)
         if unit.recorded:
             self.bus.publish(unit.recorded)

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from backend.config import Settings
 from backend.repositories.records import ConversationRecord
@@ -52,7 +53,7 @@ _STREAM: Responses = {
     "/{chat_id}/events",
     operation_id="followChat",
     summary="Follow a chat",
-    response_class=EventStream,
+    response_class=StreamingResponse,
     responses={
         **_STREAM,
         **answers_nothing(204, "The chat is deleted and nothing follows: do not come again."),

@@ -13,6 +13,7 @@ PRICES = {
     "updateChat": 10,
     "deleteChat": 10,
     "readContext": 100,
+    "search": 50,
     "listMessages": 50,
     "addMessages": 50,
     "readMessage": 5,

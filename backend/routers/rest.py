@@ -18,6 +18,7 @@ from backend.routers import (
     health,
     message_details,
     messages,
+    search,
     streaming,
     transfer,
 )
@@ -34,6 +35,7 @@ ROUTERS = tuple(
         streaming,
         events,
         context,
+        search,
         transfer,
         health,
         docs,

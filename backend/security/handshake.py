@@ -67,7 +67,8 @@ def is_own_origin(scope: Scope, allowed: Collection[str]) -> bool:
     if origin is None or origin.lower() in allowed:
         return True
     host = header(scope, b"host")
-    return host is not None and _place(origin) == _place(f"{urlsplit(origin).scheme}://{host}")
+    place = _place(origin)
+    return place is not None and place == _place(f"{urlsplit(origin).scheme}://{host}")
 
 
 def header(scope: Scope, name: bytes) -> str | None:

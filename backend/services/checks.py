@@ -1,11 +1,13 @@
-"""Whether what is stored is in itself consistent: trees, counters, references."""
+"""Whether what is stored is in itself consistent: trees, counters, references, the index."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 from backend.repositories.checks import CHECKS, CheckRepository, Fault
 from backend.repositories.store import Store
+from backend.services import index_checks
 
 DATABASE = "what the database checks by itself"
 
@@ -19,9 +21,11 @@ class CheckService:
     @property
     def names(self) -> list[str]:
         """What is checked, in order."""
-        return [DATABASE, *CHECKS]
+        return [DATABASE, *CHECKS, index_checks.NAME]
 
-    async def problems(self, on_check: Callable[[str], None] | None = None) -> AsyncIterator[str]:
+    async def problems(
+        self, on_check: Callable[[str], None] | None = None
+    ) -> AsyncGenerator[str, None]:
         """One line for each problem, with the ids of what it is about, as they are found.
 
         ``on_check`` is told the name of each check as it begins.
@@ -34,8 +38,12 @@ class CheckService:
         for name, statement in CHECKS.items():
             _tell(on_check, name)
             async with database.snapshot(long=True) as connection:
-                async for fault in CheckRepository(connection).faults(statement):
-                    yield f"{_place(fault)}: {name}"
+                async with aclosing(CheckRepository(connection).faults(statement)) as faults:
+                    async for fault in faults:
+                        yield f"{_place(fault)}: {name}"
+        _tell(on_check, index_checks.NAME)
+        async for problem in index_checks.index_problems(self._store):
+            yield problem
 
 
 def _tell(on_check: Callable[[str], None] | None, name: str) -> None:

@@ -8,8 +8,11 @@ from backend.services.context import ContextService
 from backend.services.conversations import ConversationService
 from backend.services.exports import ExportService
 from backend.services.imports import ImportService
+from backend.services.index_upkeep import IndexUpkeep
+from backend.services.indexing import IndexingService
 from backend.services.live import LiveService
 from backend.services.messages import MessageService
+from backend.services.search import SearchService
 from backend.services.streaming import StreamingService
 
 
@@ -18,6 +21,9 @@ class Services:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.indexing = IndexingService(store)
+        self.upkeep = IndexUpkeep(store, self.indexing)
+        self.search = SearchService(store)
         self.conversations = ConversationService(store)
         self.messages = MessageService(store)
         self.imports = ImportService(store)

@@ -14,7 +14,7 @@ from backend.repositories.imports import ConversationRows
 from backend.services.import_rows import conversation_rows
 
 # A transaction of this size holds the write lock for some tens of milliseconds.
-MESSAGES = 2000
+MESSAGES = 1000
 ITEMS = 500
 BYTES = 4 * 1024 * 1024
 

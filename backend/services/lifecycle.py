@@ -10,6 +10,7 @@ from backend.config import Settings
 from backend.database.migrate import migrate
 from backend.database.serving import ServingLock
 from backend.services.container import Services
+from backend.services.index_upkeep import IndexKeeper
 from backend.services.sweeping import Sweeper
 
 
@@ -35,4 +36,7 @@ async def serving(services: Services, settings: Settings) -> AsyncGenerator[None
         sweeper = Sweeper(services.streaming, timedelta(seconds=settings.stream_idle_seconds))
         sweeper.start()
         stack.push_async_callback(sweeper.close)
+        keeper = IndexKeeper(services.upkeep, services.indexing)
+        keeper.start()
+        stack.push_async_callback(keeper.close)
         yield

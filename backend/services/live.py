@@ -61,7 +61,7 @@ class LiveService:
         """
         canonical = parse_id(conversation_id)
         if canonical is None:
-            raise NotFound("There is no such conversation.", field=("conversationId",))
+            raise NotFound("There is no such conversation.")
         wanted = conversation_cursor_revision(canonical, after)
         async with self._store.read(viewer) as unit:
             owner = unit.owner_id
@@ -224,7 +224,7 @@ async def _standing(unit: ReadUnit, conversation_id: str, wanted: int | None) ->
         return found.revision, False
     tombstone = await unit.changes.tombstone(conversation_id)
     if tombstone is None or wanted is None:
-        raise NotFound("There is no such conversation.", field=("conversationId",))
+        raise NotFound("There is no such conversation.")
     return tombstone, True
 
 

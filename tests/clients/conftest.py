@@ -14,7 +14,7 @@ import pytest
 from tests.support.servers import Server
 
 CLIENTS = Path(__file__).parent
-PATIENCE = 120
+PATIENCE = 240
 """Seconds for one run of node."""
 
 Serve = Callable[..., str]

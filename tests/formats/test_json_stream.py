@@ -170,6 +170,14 @@ def test_a_text_without_end_is_not_held(monkeypatch: pytest.MonkeyPatch) -> None
     assert found[1].error.startswith("a text in it has no end")
 
 
+def test_nesting_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "MAX_DEPTH", 100)
+    found = items(b'[{"a": 1}, ' + b"[" * 99 + b"]" * 99 + b', {"a": 2}, ' + b"[" * 1000)
+    assert [item.error is None for item in found] == [True, True, True, False]
+    assert found[3].error is not None
+    assert found[3].error.startswith("it nests more than a million levels deep")
+
+
 def test_positions_grow_to_the_end() -> None:
     content = orjson.dumps(OBJECTS * 20)
     opened = Window(Dripping(content, 50))
@@ -179,7 +187,10 @@ def test_positions_grow_to_the_end() -> None:
     assert opened.position == len(content)
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+TEXTS = st.text(
+    st.sampled_from('\\"') | st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+    max_size=8,
+)
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXTS
 KEYS = st.sampled_from(["id", "a", "b", 'q"', "[", "}"])
 VALUES = st.recursive(
@@ -189,17 +200,32 @@ VALUES = st.recursive(
 )
 
 
-@given(st.lists(VALUES, max_size=8), st.integers(1, 40), st.booleans())
-def test_any_list_comes_out_as_it_is(whole: list[Any], most: int, indented: bool) -> None:
+def elements(content: bytes, most: int, step: int) -> list[Item]:
+    """The elements of a list of which no more is known ahead than the stream gives at a time."""
+    opened = Window(Dripping(content, most))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(window, "_STEP", step)
+        patch.setattr(window, "CHUNK", 8)
+        opened.peek()
+        return list(json_stream._elements(opened))
+
+
+@given(st.lists(VALUES, max_size=8), st.integers(1, 40), st.integers(1, 40), st.booleans())
+def test_any_list_comes_out_as_it_is(
+    whole: list[Any], most: int, step: int, indented: bool
+) -> None:
     content = orjson.dumps(whole, option=orjson.OPT_INDENT_2 if indented else 0)
-    found = frame(Window(Dripping(content, most)))
-    if found.layout == "list":
-        assert [item.value for item in found.items] == whole
-    else:
-        assert b"\n" in content
+    found = elements(content, most, step)
+    assert [item.error for item in found if item.error] == []
+    assert [item.value for item in found] == whole
 
 
-@given(st.binary(max_size=200), st.integers(1, 40))
-def test_any_bytes_end(content: bytes, most: int) -> None:
-    opened = Window(Dripping(b"[" + content, most))
-    assert all(isinstance(item, Item) for item in json_stream.frame(opened).items)
+BRACKETS = st.text(st.sampled_from('[]{}",:\\ a1\n'), max_size=60).map(str.encode)
+
+
+@given(st.binary(max_size=100) | BRACKETS, st.integers(1, 40), st.integers(1, 40))
+def test_any_bytes_end(content: bytes, most: int, step: int) -> None:
+    found = elements(b"[" + content, most, step)
+    assert [item.place for item in found] == [
+        item.place for item in elements(b"[" + content, 999, 999)
+    ]

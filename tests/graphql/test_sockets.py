@@ -273,3 +273,11 @@ async def test_a_deleted_conversation_ends_its_subscription(server: Server) -> N
         )
         await other.ask("delete", delete, id=conversation.id)
         assert await line.receive() == {"id": "follow", "type": "complete"}
+
+
+async def test_a_cursor_that_cannot_be_honoured_is_told(server: Server) -> None:
+    async with line_to(server) as line:
+        conversation, other = await created(line), await created(line)
+        variables = {"conversation": conversation.id, "after": other.cursor}
+        [error] = await line.refused("follow", {"query": FOLLOW, "variables": variables})
+        assert error["extensions"]["code"] == "INVALID"

@@ -33,7 +33,8 @@ ADD = """mutation($input: AddMessageInput!) { addMessage(input: $input) {
   message { id } userErrors { code message } } }"""
 FOLLOW = """subscription($conversation: ID!, $after: Cursor) {
   messageAdded(conversationId: $conversation, after: $after) { cursor message { id } } }"""
-QUIET_SECONDS = 20.0
+QUIET_SECONDS = 90.0
+"""Those who wait go on as soon as everybody has heard everything."""
 BROKEN = (OSError, httpx.HTTPError, WebSocketException, TimeoutError, EOFError)
 
 

@@ -70,7 +70,7 @@ async def test_what_was_refused_fits_when_it_was_said_to(clock: Clock) -> None:
 
     clock.now += refused.retry_after + 1e-6
 
-    assert (await take(buckets, "ann", 40, seventh)).allowed
+    assert (await take(buckets, "ann", 40, slow)).allowed
 
 
 async def test_a_full_bucket_drains(clock: Clock) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 
 import pytest
 from sqlalchemy import text
@@ -192,10 +192,8 @@ async def test_broken_file_is_found(services: Services, database: Database, stor
             "UPDATE sqlite_schema SET sql = replace(sql, 'owner_revision', 'revision')"
             " WHERE name = 'ix_conversations_feed'"
         )
-    found: list[str] = []
     told: list[str] = []
-    async for problem in services.checks.problems(told.append):
-        found.append(problem)
-        assert told == [DATABASE]
-        break
-    assert "ix_conversations_feed" in found[0]
+    async with aclosing(services.checks.problems(told.append)) as problems:
+        found = await anext(problems)
+    assert told == [DATABASE]
+    assert "ix_conversations_feed" in found

@@ -18,7 +18,7 @@ from backend.config import PREFIX
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
-"""A busy machine takes long to start several Pythons at once; what answers sooner is not waited for."""
+"""A busy machine takes long to start several at once; what answers sooner is not waited for."""
 
 
 def free_port() -> int:

@@ -167,7 +167,7 @@ class _Compiler:
             self._note_reads(type_, field)
             if field is None:
                 answer = repr(type_.name)
-            elif field.is_async:
+            elif field.is_async and not field.is_subscription:
                 awaited.append(self._awaited(key, definition, field, details))
                 answer = "None"
             else:

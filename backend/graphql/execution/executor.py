@@ -6,7 +6,7 @@ import copy
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from graphql import GraphQLResolveInfo, OperationDefinitionNode
 from graphql.execution.values import VariableValues, get_variable_values
@@ -17,7 +17,7 @@ from strawberry.types import ExecutionResult
 from backend.graphql.context import Context
 from backend.graphql.errors import ErrorMasker
 from backend.graphql.execution.calls import NO_VARIABLES
-from backend.graphql.execution.compiler import Plan
+from backend.graphql.execution.compiler import Function, Plan
 from backend.graphql.execution.plans import KeptPlan, distrust, plan_of
 from backend.graphql.execution.run import Run
 from backend.graphql.limits import Admission
@@ -50,16 +50,52 @@ class CompiledExecution:
     ) -> ExecutionResult:
         """The result of a query or mutation."""
         kept, values = self._prepared(admission, variables)
+        outcomes: dict[str, Any] = {}
+
+        async def attempt(plan: Plan) -> dict[str, Any]:
+            run = Run(context, plan.arguments, values)
+            if plan.root is None:
+                return await _mutated(plan, run, outcomes)
+            return await _completed(plan.root, None, run)
+
+        async def refer() -> ExecutionResult:
+            return await reference(_recalling(self._schema, outcomes))
+
+        return cast(ExecutionResult, await self._either(kept, attempt, refer, context))
+
+    async def execute_event(
+        self,
+        admission: Admission,
+        variables: Mapping[str, Any] | None,
+        context: Context,
+        event: Any,
+        refer: Callable[[], Awaitable[Any]],
+    ) -> Any:
+        """The result of a subscription for one event; ``refer`` has graphql-core make it."""
+        kept, values = self._prepared(admission, variables)
+
+        async def attempt(plan: Plan) -> dict[str, Any]:
+            root = cast(Function, plan.root)
+            return await _completed(root, event, Run(context, plan.arguments, values))
+
+        return await self._either(kept, attempt, refer, context)
+
+    async def _either(
+        self,
+        kept: KeptPlan | None,
+        attempt: Callable[[Plan], Awaitable[dict[str, Any]]],
+        refer: Callable[[], Awaitable[Any]],
+        context: Context,
+    ) -> Any:
         if kept is None or kept.plan is None:
             self.referred += 1
-            return await reference(self._schema)
-        outcomes: dict[str, Any] = {}
+            return await refer()
         try:
-            data = await _executed(kept.plan, Run(context, kept.plan.arguments, values), outcomes)
+            data = await attempt(kept.plan)
         except Exception as failure:
             self.referred += 1
             context.renew()
-            result = await reference(_recalling(self._schema, outcomes))
+            result = await refer()
             if not result.errors:
                 logger.warning("graphql-core has no error where the plan has", exc_info=failure)
                 distrust(kept)
@@ -112,13 +148,16 @@ def _recalling(schema: Schema, outcomes: Mapping[str, Any]) -> Schema:
     return recalling
 
 
-async def _executed(plan: Plan, run: Run, outcomes: dict[str, Any]) -> dict[str, Any]:
-    """The data. What the resolver of a mutation came to is noted before it is completed."""
-    if plan.root is not None:
-        data: dict[str, Any] = plan.root(None, run)
-        await run.finish()
-        return data
-    data = {}
+async def _completed(root: Function, value: Any, run: Run) -> dict[str, Any]:
+    data: dict[str, Any] = root(value, run)
+    await run.finish()
+    return data
+
+
+async def _mutated(plan: Plan, run: Run, outcomes: dict[str, Any]) -> dict[str, Any]:
+    """One field after the other. What its resolver came to is noted before it is completed, so that
+    none is run again."""
+    data: dict[str, Any] = {}
     for step in plan.steps:
         coroutine = step.call(None, run)
         try:

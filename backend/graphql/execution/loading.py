@@ -58,7 +58,7 @@ class Wanted(Awaitable[Any]):
 
 
 class Loader(DataLoader[Key, Value]):
-    """A DataLoader whose loads can be driven. What its function returns are values, never errors."""
+    """A DataLoader whose loads can be driven. Its function returns values, never errors."""
 
     def __init__(
         self,

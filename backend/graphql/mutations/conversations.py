@@ -43,7 +43,7 @@ async def create_conversation(info: Info, input: Input[CreateConversationInput])
         made: Any = await info.context.services.conversations.create(info.context.viewer, draft)
         return CreateConversationPayload(conversation=made)
 
-    return await payload(CreateConversationPayload, act())
+    return await payload(info, CreateConversationPayload, act())
 
 
 async def update_conversation(info: Info, input: Input[UpdateConversationInput]) -> Any:
@@ -62,7 +62,7 @@ async def update_conversation(info: Info, input: Input[UpdateConversationInput])
         changed: Any = await services.conversations.update(info.context.viewer, input.id, changes)
         return UpdateConversationPayload(conversation=changed)
 
-    return await payload(UpdateConversationPayload, act())
+    return await payload(info, UpdateConversationPayload, act())
 
 
 async def delete_conversation(info: Info, input: Input[DeleteConversationInput]) -> Any:
@@ -72,7 +72,7 @@ async def delete_conversation(info: Info, input: Input[DeleteConversationInput])
         await info.context.services.conversations.delete(info.context.viewer, input.id)
         return DeleteConversationPayload(deleted_conversation_id=input.id)
 
-    return await payload(DeleteConversationPayload, act())
+    return await payload(info, DeleteConversationPayload, act())
 
 
 async def fork_conversation(info: Info, input: Input[ForkConversationInput]) -> Any:
@@ -84,7 +84,7 @@ async def fork_conversation(info: Info, input: Input[ForkConversationInput]) -> 
         )
         return ForkConversationPayload(conversation=fork)
 
-    return await payload(ForkConversationPayload, act())
+    return await payload(info, ForkConversationPayload, act())
 
 
 async def select_branch(info: Info, input: Input[SelectBranchInput]) -> Any:
@@ -96,7 +96,7 @@ async def select_branch(info: Info, input: Input[SelectBranchInput]) -> Any:
         )
         return SelectBranchPayload(conversation=selected)
 
-    return await payload(SelectBranchPayload, act())
+    return await payload(info, SelectBranchPayload, act())
 
 
 @strawberry.type

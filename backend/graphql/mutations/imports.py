@@ -28,7 +28,7 @@ async def import_conversations(info: Info, input: Input[ImportConversationsInput
         )
         return ImportConversationsPayload(report=report)
 
-    return await payload(ImportConversationsPayload, act())
+    return await payload(info, ImportConversationsPayload, act())
 
 
 @strawberry.type

@@ -44,7 +44,7 @@ async def add_message(info: Info, input: Input[AddMessageInput]) -> Any:
         )
         return AddMessagePayload(message=added[0], conversation_id=added[0].conversation_id)
 
-    return await payload(AddMessagePayload, act())
+    return await payload(info, AddMessagePayload, act())
 
 
 async def add_messages(info: Info, input: Input[AddMessagesInput]) -> Any:
@@ -59,7 +59,7 @@ async def add_messages(info: Info, input: Input[AddMessagesInput]) -> Any:
         )
         return AddMessagesPayload(messages=added, conversation_id=input.conversation_id.lower())
 
-    return await payload(AddMessagesPayload, act())
+    return await payload(info, AddMessagesPayload, act())
 
 
 async def update_message(info: Info, input: Input[UpdateMessageInput]) -> Any:
@@ -76,7 +76,7 @@ async def update_message(info: Info, input: Input[UpdateMessageInput]) -> Any:
         changed: Any = await services.messages.update(info.context.viewer, input.id, changes)
         return UpdateMessagePayload(message=changed)
 
-    return await payload(UpdateMessagePayload, act())
+    return await payload(info, UpdateMessagePayload, act())
 
 
 async def delete_message(info: Info, input: Input[DeleteMessageInput]) -> Any:
@@ -91,7 +91,7 @@ async def delete_message(info: Info, input: Input[DeleteMessageInput]) -> Any:
             conversation_id=conversation_id,
         )
 
-    return await payload(DeleteMessagePayload, act())
+    return await payload(info, DeleteMessagePayload, act())
 
 
 async def set_feedback(info: Info, input: Input[SetFeedbackInput]) -> Any:
@@ -107,7 +107,7 @@ async def set_feedback(info: Info, input: Input[SetFeedbackInput]) -> Any:
         )
         return SetFeedbackPayload(message=judged)
 
-    return await payload(SetFeedbackPayload, act())
+    return await payload(info, SetFeedbackPayload, act())
 
 
 @strawberry.type

@@ -42,7 +42,7 @@ async def start_message(info: Info, input: Input[StartMessageInput]) -> Any:
         )
         return StartMessagePayload(message=begun)
 
-    return await payload(StartMessagePayload, act())
+    return await payload(info, StartMessagePayload, act())
 
 
 async def append_to_message(info: Info, input: Input[AppendToMessageInput]) -> Any:
@@ -54,7 +54,7 @@ async def append_to_message(info: Info, input: Input[AppendToMessageInput]) -> A
         )
         return AppendToMessagePayload(offset=offset, message_id=input.id)
 
-    return await payload(AppendToMessagePayload, act())
+    return await payload(info, AppendToMessagePayload, act())
 
 
 async def finish_message(info: Info, input: Input[FinishMessageInput]) -> Any:
@@ -71,7 +71,7 @@ async def finish_message(info: Info, input: Input[FinishMessageInput]) -> Any:
         )
         return FinishMessagePayload(message=finished)
 
-    return await payload(FinishMessagePayload, act())
+    return await payload(info, FinishMessagePayload, act())
 
 
 @strawberry.type

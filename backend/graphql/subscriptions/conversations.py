@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from backend.errors import Invalid
 from backend.graphql.context import Info
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.event_views import EventView, ListEventView
@@ -29,6 +30,9 @@ async def follow_messages(
     """Every new message, once, in order."""
     async with aclosing(_events(info, conversation_id, after)) as events:
         async for event in events:
+            if event.record.kind == "reset":
+                # The type has no place for it, and silence would hide that something is missing.
+                raise Invalid(f"{event.record.text} Read the messages again.", field=("after",))
             if event.record.kind == "added":
                 yield event
 

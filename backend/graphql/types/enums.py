@@ -59,6 +59,17 @@ class ContextOrigin(Enum):
     RECENT = strawberry.enum_value("recent", description="It is one of the last turns.")
 
 
+@strawberry.enum(description="What a search goes by.")
+class SearchMode(Enum):
+    LEXICAL = strawberry.enum_value("lexical", description="The words.")
+    SEMANTIC = strawberry.enum_value(
+        "semantic", description="The meaning; the words where no embedder is configured."
+    )
+    HYBRID = strawberry.enum_value(
+        "hybrid", description="Both; the words alone where no embedder is configured."
+    )
+
+
 @strawberry.enum(description="The formats old chats come in.")
 class ImportFormat(Enum):
     PLAIN = strawberry.enum_value("plain", description="Lists of {role, content}, JSON or lines.")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
-from dataclasses import dataclass
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from backend.database.database import Database
+from backend.database.sqlite import sqlite_path
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 from tests.graphql.execution.library import Library, filled
 from tests.graphql.execution.running import Both
 from tests.support.databases import SqliteDatabases, settings_for
+from tests.support.scratch import scratch_root
 
 Result = TypeVar("Result")
 
@@ -25,6 +31,7 @@ class Bench:
     """A library and both ways to read it. Examples share it, so they only read."""
 
     runner: asyncio.Runner
+    path: Path
     library: Library
     both: Both
 
@@ -32,13 +39,26 @@ class Bench:
         return self.runner.run(work)
 
 
+@asynccontextmanager
+async def copied(bench: Bench) -> AsyncIterator[Both]:
+    """Both ways over a copy of the library, to be changed."""
+    with tempfile.TemporaryDirectory(dir=scratch_root()) as folder:
+        # What is not in the file yet is in the log beside it.
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{bench.path}{suffix}", f"{folder}/copy.db{suffix}")
+        database = Database(settings_for(f"sqlite:///{folder}/copy.db"))
+        yield replace(bench.both, services=Services(Store(database)))
+        await database.close()
+
+
 @pytest.fixture(scope="module")
 def bench(sqlite_databases: SqliteDatabases) -> Iterator[Bench]:
     """The bench of a module of tests."""
-    database = Database(settings_for(sqlite_databases.clone()))
+    url = sqlite_databases.clone()
+    database = Database(settings_for(url))
     services = Services(Store(database))
     viewer = Viewer(owner_id="ana", name="Ana")
     with asyncio.Runner() as runner:
         library = runner.run(filled(services, viewer))
-        yield Bench(runner, library, Both(services, viewer))
+        yield Bench(runner, sqlite_path(database.url), library, Both(services, viewer))
         runner.run(database.close())

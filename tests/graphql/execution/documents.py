@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
     GraphQLArgument,
+    GraphQLBoolean,
     GraphQLEnumType,
     GraphQLField,
     GraphQLInputObjectType,
@@ -123,7 +124,7 @@ class _Writer:
         if self.chance(88):
             return ""
         names = self.one_of([("include",), ("skip",), ("skip", "include")])
-        boolean = GraphQLNonNull(self.schema.get_type("Boolean"))  # type: ignore[arg-type]
+        boolean = GraphQLNonNull(GraphQLBoolean)
         return (
             "".join(f" @{name}(if: {self.given(boolean, self.chance(50))})" for name in names) + " "
         )
@@ -200,6 +201,75 @@ class _Writer:
         return f"${name}"
 
 
+def _new_id(writer: _Writer) -> str:
+    return f"01900000-0000-7000-8000-{writer.draw(st.integers(0, 2**48 - 1)):012x}"
+
+
+def _message(writer: _Writer) -> dict[str, Any]:
+    said = [{"content": "Said"}, {"parts": [{"text": {"text": "a"}}]}, {}]
+    return {"role": "USER", "id": _new_id(writer), **writer.one_of(said)}
+
+
+def _some_message(writer: _Writer) -> str:
+    return str(writer.one_of([*writer.library.messages, UNKNOWN]))
+
+
+def _some_conversation(writer: _Writer) -> str:
+    return str(writer.one_of([*writer.library.conversations, UNKNOWN]))
+
+
+INPUTS: dict[str, Callable[[_Writer], dict[str, Any]]] = {
+    "createConversation": lambda w: {"id": _new_id(w), "tags": ["n"], "messages": [_message(w)]},
+    "updateConversation": lambda w: {
+        "id": _some_conversation(w),
+        **w.one_of([{"title": "New"}, {"tags": []}, {"expectedRevision": 1}, {"metadata": [1]}]),
+    },
+    "deleteConversation": lambda w: {"id": _some_conversation(w)},
+    "selectBranch": lambda w: {"messageId": _some_message(w)},
+    "addMessage": lambda w: {"conversationId": _some_conversation(w), **_message(w)},
+    "addMessages": lambda w: {
+        "conversationId": _some_conversation(w),
+        "messages": [_message(w), _message(w)],
+    },
+    "updateMessage": lambda w: {"id": _some_message(w), "content": "Changed"},
+    "deleteMessage": lambda w: {"id": _some_message(w), "descendants": w.chance(50)},
+    "setFeedback": lambda w: {"messageId": _some_message(w), "rating": w.one_of([-1, 0, 1, 5])},
+    "startMessage": lambda w: {
+        "conversationId": _some_conversation(w),
+        "id": _new_id(w),
+        "role": "ASSISTANT",
+    },
+    "appendToMessage": lambda w: {"id": _some_message(w), "offset": 18, "text": "!"},
+    "finishMessage": lambda w: {"id": _some_message(w), "status": "COMPLETE"},
+    "importConversations": lambda w: {"data": w.one_of([[[{"role": "user", "content": "a"}]], 1])},
+}
+
+
+@st.composite
+def events(draw: Any, schema: GraphQLSchema, library: Library) -> Operation:
+    """What followers of a conversation may ask of its events."""
+    writer = _Writer(draw, schema, library, good=True)
+    selected = writer.selection(schema.get_type("ConversationEvent"), 3)
+    followed = f'conversationEvents(conversationId: "{library.conversations[0]}")'
+    return _operation(writer, "subscription", f"{{ {followed} {selected} }}")
+
+
+@st.composite
+def mutations(draw: Any, schema: GraphQLSchema, library: Library) -> Operation:
+    """One to three mutations, one after the other, most of which do something."""
+    writer = _Writer(draw, schema, library, good=True)
+    kinds = [draw(st.sampled_from(sorted(INPUTS))) for _ in range(draw(st.integers(1, 3)))]
+    written = []
+    for kind in kinds:
+        name = f"input{len(writer.variables)}"
+        definition = schema.mutation_type.fields[kind]  # type: ignore[union-attr]
+        writer.variables[name] = INPUTS[kind](writer)
+        writer.declared.append(f"${name}: {definition.args['input'].type}")
+        below = writer.selection(get_named_type(definition.type), 4)
+        written.append(f"{writer.alias()}{kind}(input: ${name}) {below}")
+    return _operation(writer, "mutation", f"{{ {' '.join(written)} }}")
+
+
 @st.composite
 def queries(draw: Any, schema: GraphQLSchema, library: Library) -> Operation:
     """Queries over the whole schema: two in three have nothing wrong about them."""
@@ -234,6 +304,6 @@ def _literal(type_: Any, value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_literal(named, each) for each in value)}]"
     if isinstance(value, dict):
-        pairs = (f"{key}: {_literal(named.fields[key].type, each)}" for key, each in value.items())  # type: ignore[union-attr]
+        pairs = (f"{key}: {_literal(named.fields[key].type, each)}" for key, each in value.items())
         return f"{{{', '.join(pairs)}}}"
     return str(value) if isinstance(named, GraphQLEnumType) and value else json.dumps(value)

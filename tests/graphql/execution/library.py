@@ -39,7 +39,7 @@ PARTS: list[Any] = [
 
 @dataclass
 class Library:
-    """What operations may name: ids that exist, and cursors by the field whose pages they are of."""
+    """What operations may name: ids, and cursors by the field whose pages they are of."""
 
     conversations: list[str]
     messages: list[str]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
+from graphql.execution import Executor, execute_subscription_event
 from strawberry.extensions import SchemaExtension
 
 from backend.graphql.context import Context
 from backend.graphql.http.answers import result_body
-from backend.graphql.limits import QueryLimits
+from backend.graphql.limits import Admission, QueryLimits
 from backend.graphql.operations import Operations, Rejected
 from backend.graphql.parameters import Parameters
 from backend.graphql.schema import schema
@@ -50,22 +52,57 @@ class Both:
 
     async def answers(self, text: str, variables: dict[str, Any]) -> tuple[bytes, bytes] | None:
         """The compiled answer and graphql-core's; None where the operation is not valid."""
-        parameters = Parameters(query=text, variables=variables)
         try:
-            mine = await self._answer(self.compiled, parameters)
+            mine = await self.answer(self.compiled, text, variables)
         except Rejected:
             return None
-        return mine, await self._answer(self.reference, parameters)
+        return mine, await self.answer(self.reference, text, variables)
+
+    async def event_answers(
+        self, text: str, variables: dict[str, Any], event: Any
+    ) -> tuple[bytes, bytes]:
+        """The compiled answer to an event, and graphql-core's."""
+        parameters = Parameters(query=text, variables=variables)
+        admission = self.compiled.admit(parameters)
+        answers = []
+        for operations in (self.compiled, self.reference):
+            context = Context(self.services, self.viewer, streaming=True)
+            execute = partial(operations.execution.execute_event, admission, variables, context)
+            result = await execute(
+                event, partial(_by_executor, admission, variables, context, event)
+            )
+            answers.append(_sorted(result_body(result)))
+        return answers[0], answers[1]
 
     async def compiled_answer(self, text: str, variables: dict[str, Any] | None = None) -> Any:
         """The compiled answer, as JSON."""
-        parameters = Parameters(query=text, variables=variables or {})
-        return orjson.loads(await self._answer(self.compiled, parameters))
+        return await self.json(self.compiled, text, variables)
 
-    async def _answer(self, operations: Operations, parameters: Parameters) -> bytes:
+    async def json(
+        self, operations: Operations, text: str, variables: dict[str, Any] | None = None
+    ) -> Any:
+        """The answer of one way, as JSON."""
+        return orjson.loads(await self.answer(operations, text, variables or {}))
+
+    async def answer(self, operations: Operations, text: str, variables: dict[str, Any]) -> bytes:
+        """The answer of one way; raises Rejected."""
+        parameters = Parameters(query=text, variables=variables)
         admission = operations.admit(parameters)
         context = Context(self.services, self.viewer)
         return _sorted(result_body(await operations.execute(admission, parameters, context)))
+
+
+async def _by_executor(
+    admission: Admission, variables: dict[str, Any], context: Context, event: Any
+) -> Any:
+    executor: Any = Executor.build(
+        schema._schema,
+        admission.prepared.document,
+        context_value=context,
+        raw_variable_values=variables,
+    )
+    result: Any = execute_subscription_event(executor.build_per_event_executor(event))
+    return await result if executor.is_awaitable(result) else result
 
 
 def _sorted(body: bytes) -> bytes:

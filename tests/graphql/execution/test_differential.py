@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 
+import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from backend.graphql.schema import schema
-from tests.graphql.execution.conftest import Bench
-from tests.graphql.execution.documents import queries
+from backend.graphql.types.event_views import EventView
+from tests.graphql.execution.conftest import Bench, copied
+from tests.graphql.execution.documents import Operation, events, mutations, queries
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "200"))
 """Set it to thousands after a change of the compiler."""
 
 
-@settings(
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60 + EXAMPLES)]
+SETTINGS = settings(
     max_examples=EXAMPLES,
     suppress_health_check=[
         HealthCheck.too_slow,
@@ -23,17 +27,68 @@ EXAMPLES = int(os.environ.get("EXAMPLES", "300"))
         HealthCheck.data_too_large,
     ],
 )
+STORED = """{ conversations(filter: {archived: null}, orderBy: {field: TITLE}) { nodes {
+  title tags pinned archived revision messageCount messages(branch: ALL) { nodes { role content
+    status onActiveBranch position revision siblingCount feedback { rating } } } } } }"""
+NEW_IDS = re.compile(rb'"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"')
+TIMES = re.compile(rb'"20\d\d-\d\d-\d\dT[0-9:.]+\+00:00"')
+EVENT_CURSORS = re.compile(rb'"MWV[\w-]+"')
+
+
+@SETTINGS
 @given(data=st.data())
 def test_queries_are_answered_alike(bench: Bench, data: st.DataObject) -> None:
     operation = data.draw(queries(schema._schema, bench.library))
     referred = bench.both.compiled.execution.referred
     answers = bench.run(bench.both.answers(operation.text, operation.variables))
     event("rejected" if answers is None else "executed")
-    assume(answers is not None)
-    compiled, reference = answers
+    assume(answers)
+    compiled, reference = answers or (b"", b"")
     assert compiled == reference, (operation.text, operation.variables)
     assert b'"INTERNAL"' not in compiled
     # A good operation is one that plans are for: it must not come by way of graphql-core.
     if b'"errors"' not in reference:
         event("good")
         assert bench.both.compiled.execution.referred == referred
+
+
+@SETTINGS
+@given(data=st.data())
+def test_events_are_answered_alike(bench: Bench, data: st.DataObject) -> None:
+    operation = data.draw(events(schema._schema, bench.library))
+    conversation_id = data.draw(st.sampled_from(bench.library.conversations))
+    live, viewer = bench.both.services.live, bench.both.viewer
+    referred = bench.both.compiled.execution.referred
+    for change in bench.run(live.page(viewer, conversation_id, None, 200)):
+        view = EventView(change, conversation_id)
+        answers = bench.both.event_answers(operation.text, operation.variables, view)
+        compiled, reference = bench.run(answers)
+        assert compiled == reference, operation.text
+    assert bench.both.compiled.execution.referred == referred
+
+
+@settings(SETTINGS, max_examples=max(20, EXAMPLES // 10))
+@given(data=st.data())
+def test_mutations_do_and_answer_alike(bench: Bench, data: st.DataObject) -> None:
+    operation = data.draw(mutations(schema._schema, bench.library))
+    compiled, reference = bench.run(_apart(bench, operation))
+    assert compiled == reference, (operation.text, operation.variables)
+    assert b'"INTERNAL"' not in compiled[0]
+
+
+async def _apart(bench: Bench, operation: Operation) -> list[tuple[bytes, bytes]]:
+    """What each way answers over a copy of its own, and what is stored then."""
+    found = []
+    for way in ("compiled", "reference"):
+        async with copied(bench) as both:
+            answer = await both.answer(getattr(both, way), operation.text, operation.variables)
+            stored = await both.answer(both.reference, STORED, {})
+            found.append((_comparable(bench, answer), _comparable(bench, stored)))
+    return found
+
+
+def _comparable(bench: Bench, body: bytes) -> bytes:
+    """An answer without what is new in it: ids, times, and cursors made of them."""
+    known = {f'"{each}"'.encode() for each in bench.library.conversations + bench.library.messages}
+    body = NEW_IDS.sub(lambda found: found[0] if found[0] in known else b'"new"', body)
+    return EVENT_CURSORS.sub(b'"cursor"', TIMES.sub(b'"time"', body))

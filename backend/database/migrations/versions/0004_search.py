@@ -5,14 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from backend.models.types import Id, SortKey
+from backend.models.types import Id, Serial, SortKey
 
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
-
-BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -65,7 +63,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "search_segments",
-        sa.Column("id", BIG_ID, sa.Identity(), nullable=False),
+        sa.Column("id", Serial, sa.Identity(), nullable=False),
         sa.Column("owner_id", sa.BigInteger(), nullable=False),
         sa.Column("ready", sa.Boolean(), nullable=False),
         sa.Column("first_number", sa.BigInteger(), nullable=False),

@@ -1,0 +1,182 @@
+"""The index of one owner's messages: chunks with their terms, added and taken out.
+
+Whoever changes an index holds its row until the commit, and takes it after the conversation's and
+the owner's. Terms are made and understood elsewhere: here they are text between spaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.models import Message, SearchChunk, SearchIndex, SearchPending
+from backend.models.types import Id
+from backend.repositories.bulk import insert_rows
+from backend.repositories.chunks import STREAMING
+from backend.repositories.dialect_lists import given, statement
+from backend.repositories.search_owners import COLUMNS, IndexState
+
+BATCH = 500
+
+
+class MessageText(NamedTuple):
+    """What of a message is indexed."""
+
+    id: str
+    conversation_id: str
+    role: str
+    name: str | None
+    content: str
+
+
+class StoredChunk(NamedTuple):
+    """A chunk that is in the index, with the message it was made of."""
+
+    number: int
+    start: int
+    end: int
+    term_count: int
+    message: MessageText
+
+
+class NewChunk(NamedTuple):
+    """A chunk to be added: its place in the message and its terms joined by spaces."""
+
+    message_id: str
+    ordinal: int
+    start: int
+    end: int
+    term_count: int
+    terms: str
+
+
+class Reserved(NamedTuple):
+    """Numbers that were given: from ``first``; and the last one that is in a segment."""
+
+    first: int
+    flushed: int
+
+
+_RESERVE = (
+    update(SearchIndex)
+    .where(SearchIndex.owner_id == bindparam("owner"))
+    .values(next_number=SearchIndex.next_number + bindparam("count"))
+    .returning(SearchIndex.next_number, SearchIndex.flushed_number)
+)
+_BEGIN = text(
+    "INSERT INTO search_indexes (owner_id, next_number, flushed_number, analysis)"
+    " VALUES (:owner, 1, 0, :analysis) ON CONFLICT DO NOTHING"
+)
+_STATE = select(*COLUMNS).where(SearchIndex.owner_id == bindparam("owner"))
+_LOCK = _STATE.with_for_update()
+_TEXTS = select(
+    Message.id, Message.conversation_id, Message.role, Message.name, Message.content
+).where(
+    Message.owner_id == bindparam("owner"),
+    Message.id.in_(bindparam("ids", expanding=True)),
+    Message.status != STREAMING,
+)
+_CHUNKS_OF = """
+SELECT c.number, c.start_offset, c.end_offset, c.term_count,
+       m.id, m.conversation_id, m.role, m.name, m.content
+FROM {ids}
+{join} messages m ON m.owner_id = :owner AND m.id = ids.value
+{join} search_chunks c ON c.owner_id = :owner AND c.message_id = m.id
+"""
+_REMOVE = """
+DELETE FROM search_chunks WHERE owner_id = :owner AND number IN (SELECT value FROM {numbers})
+"""
+
+
+class SearchIndexRepository:
+    """One owner's chunks, over one connection."""
+
+    def __init__(self, connection: AsyncConnection, owner_id: int) -> None:
+        self._connection = connection
+        self._owner_id = owner_id
+
+    async def lock(self) -> None:
+        """Keeps the index from changing until the commit."""
+        await self._connection.execute(_LOCK, {"owner": self._owner_id})
+
+    async def state(self) -> IndexState | None:
+        """The index's numbers; None where nothing was ever stored in it."""
+        row = (await self._connection.execute(_STATE, {"owner": self._owner_id})).first()
+        return IndexState._make(row) if row else None
+
+    async def reserve(self, count: int, analysis: int) -> Reserved:
+        """Numbers for so many new chunks. Holds the index until the commit."""
+        parameters = {"owner": self._owner_id, "count": count}
+        row = (await self._connection.execute(_RESERVE, parameters)).first()
+        if row is None:
+            begun = {"owner": self._owner_id, "analysis": analysis}
+            await self._connection.execute(_BEGIN, begun)
+            row = (await self._connection.execute(_RESERVE, parameters)).one()
+        return Reserved(row[0] - count, row[1])
+
+    async def add(self, first: int, chunks: Sequence[NewChunk]) -> None:
+        """Stores chunks, numbered from ``first`` on, with their terms waiting for a segment."""
+        owner = self._owner_id
+        numbered = list(enumerate(chunks, first))
+        await insert_rows(
+            self._connection,
+            SearchChunk.__table__,
+            (
+                "owner_id",
+                "number",
+                "message_id",
+                "ordinal",
+                "start_offset",
+                "end_offset",
+                "term_count",
+            ),
+            [(owner, number, *chunk[:5]) for number, chunk in numbered],
+        )
+        await insert_rows(
+            self._connection,
+            SearchPending.__table__,
+            ("owner_id", "number", "terms"),
+            [(owner, number, chunk.terms) for number, chunk in numbered],
+        )
+
+    async def texts(self, ids: Sequence[str]) -> list[MessageText]:
+        """Those of the messages that are finished, as they are now."""
+        found: list[MessageText] = []
+        for start in range(0, len(ids), BATCH):
+            parameters = {"owner": self._owner_id, "ids": list(ids[start : start + BATCH])}
+            rows = await self._connection.execute(_TEXTS, parameters)
+            found += [MessageText._make(row) for row in rows]
+        return found
+
+    async def chunks_of(self, ids: Sequence[str]) -> list[StoredChunk]:
+        """The chunks of messages, with the texts they were made of."""
+        made = statement(self._connection, _CHUNKS_OF, {"ids": "uuid"}).columns(
+            number=SearchChunk.number.type,
+            start_offset=SearchChunk.start_offset.type,
+            end_offset=SearchChunk.end_offset.type,
+            term_count=SearchChunk.term_count.type,
+            id=Id,
+            conversation_id=Id,
+            role=Message.role.type,
+            name=Message.name.type,
+            content=Message.content.type,
+        )
+        found: list[StoredChunk] = []
+        for start in range(0, len(ids), BATCH):
+            chosen = given(self._connection, ids[start : start + BATCH])
+            parameters = {"owner": self._owner_id, "ids": chosen}
+            rows = await self._connection.execute(made, parameters)
+            found += [
+                StoredChunk(row[0], row[1], row[2], row[3], MessageText(*row[4:])) for row in rows
+            ]
+        return found
+
+    async def remove(self, numbers: Sequence[int]) -> None:
+        """Deletes chunks, and what of them waits."""
+        made = statement(self._connection, _REMOVE, {"numbers": "bigint"})
+        for start in range(0, len(numbers), BATCH):
+            chosen = given(self._connection, numbers[start : start + BATCH])
+            await self._connection.execute(made, {"owner": self._owner_id, "numbers": chosen})

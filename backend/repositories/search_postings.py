@@ -1,0 +1,253 @@
+"""The segments of one owner's index: chunks become one, several become one, words leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.models import SearchIndex, SearchPending, SearchPostings, SearchSegment
+from backend.models.types import SortKey
+from backend.repositories.bulk import insert_rows
+from backend.repositories.dialect_lists import given, statement
+
+TERMS_A_STEP = 200
+ROWS_A_STEP = 2000
+
+
+class PostingRow(NamedTuple):
+    """A run of one term in one segment."""
+
+    segment_id: int
+    term: str
+    first_number: int
+    data: bytes
+
+
+class SegmentRecord(NamedTuple):
+    """A segment."""
+
+    id: int
+    first_number: int
+    last_number: int
+    chunks: int
+    terms: int
+
+
+_SEGMENT = tuple(getattr(SearchSegment, name) for name in SegmentRecord._fields)
+_OWNED = SearchSegment.owner_id == bindparam("owner")
+_PENDING = (
+    select(SearchPending.number, SearchPending.terms)
+    .where(SearchPending.owner_id == bindparam("owner"))
+    .order_by(SearchPending.number)
+)
+_HOLDING = """
+SELECT p.segment_id, p.term, p.first_number, p.data
+FROM search_segments s
+{join} {terms} ON true
+{join} search_postings p ON p.segment_id = s.id AND p.term = terms.value
+   AND p.first_number <= :high
+   AND p.first_number >= COALESCE((SELECT MAX(q.first_number) FROM search_postings q
+       WHERE q.segment_id = s.id AND q.term = terms.value AND q.first_number <= :low), 0)
+WHERE s.owner_id = :owner AND s.first_number <= :high AND s.last_number >= :low
+"""
+_STEP_END = """
+SELECT MIN(t) AS term FROM (
+  SELECT (SELECT p.term FROM search_postings p WHERE p.segment_id = s.id AND p.term > :after
+          ORDER BY p.term, p.first_number LIMIT 1 OFFSET :size) AS t
+  FROM search_segments s WHERE s.id IN (SELECT value FROM {sources})) ends
+"""
+_STEP = """
+SELECT p.segment_id, p.term, p.first_number, p.data
+FROM {sources} {join} search_postings p ON p.segment_id = sources.value
+WHERE p.term > :after
+"""
+
+
+class SegmentRepository:
+    """One owner's segments, over one connection. Callers hold the index where they change it."""
+
+    def __init__(self, connection: AsyncConnection, owner_id: int) -> None:
+        self._connection = connection
+        self._owner_id = owner_id
+
+    async def pending(self, limit: int) -> list[tuple[int, str]]:
+        """Chunks that wait, in order, without those that are being deleted at this moment."""
+        chosen = _PENDING.limit(limit).with_for_update(skip_locked=True)
+        rows = await self._connection.execute(chosen, {"owner": self._owner_id})
+        return [(number, terms) for number, terms in rows]
+
+    async def ready(self) -> list[SegmentRecord]:
+        """The segments that are searched."""
+        chosen = select(*_SEGMENT).where(_OWNED, SearchSegment.ready)
+        rows = await self._connection.execute(chosen, {"owner": self._owner_id})
+        return [SegmentRecord._make(row) for row in rows]
+
+    async def overlap(self, low: int, high: int) -> bool:
+        """Whether any segment may hold chunks of these numbers."""
+        found = await self._connection.scalar(
+            select(SearchSegment.id)
+            .where(_OWNED, SearchSegment.first_number <= high, SearchSegment.last_number >= low)
+            .limit(1),
+            {"owner": self._owner_id},
+        )
+        return found is not None
+
+    async def insert(self, segment: SegmentRecord, *, ready: bool) -> int:
+        """Stores a segment without postings; its id is given here."""
+        values = {**segment._asdict(), "owner_id": self._owner_id, "ready": ready}
+        del values["id"]
+        made = insert(SearchSegment).values(**values).returning(SearchSegment.id)
+        return (await self._connection.execute(made)).scalar_one()
+
+    async def insert_postings(self, rows: Sequence[PostingRow]) -> None:
+        """Stores runs."""
+        await insert_rows(self._connection, SearchPostings.__table__, PostingRow._fields, rows)
+
+    async def flushed(self, numbers: Sequence[int]) -> None:
+        """Takes chunks off those that wait: they are in a segment now."""
+        await self._connection.execute(
+            delete(SearchPending).where(
+                SearchPending.owner_id == self._owner_id,
+                SearchPending.number.between(numbers[0], numbers[-1]),
+            )
+            if len(numbers) == numbers[-1] - numbers[0] + 1
+            else delete(SearchPending).where(
+                SearchPending.owner_id == self._owner_id, SearchPending.number.in_(numbers)
+            )
+        )
+        await self._connection.execute(
+            update(SearchIndex)
+            .where(SearchIndex.owner_id == self._owner_id)
+            .values(flushed_number=numbers[-1])
+        )
+
+    async def holding(self, terms: Sequence[str], low: int, high: int) -> list[PostingRow]:
+        """The runs of these terms that may hold chunks from ``low`` to ``high``, of any segment."""
+        made = statement(self._connection, _HOLDING, {"terms": "text"}, ("low", "high"))
+        rows = await self._connection.execute(
+            made,
+            {
+                "owner": self._owner_id,
+                "terms": given(self._connection, terms),
+                "low": low,
+                "high": high,
+            },
+        )
+        return [PostingRow._make(row) for row in rows]
+
+    async def replace(self, rows: Sequence[PostingRow]) -> None:
+        """Gives runs other data; those without any are deleted."""
+        keys = [
+            {
+                "segment": row.segment_id,
+                "word": row.term,
+                "first": row.first_number,
+                "new": row.data,
+            }
+            for row in rows
+        ]
+        here = (
+            SearchPostings.segment_id == bindparam("segment"),
+            SearchPostings.term == bindparam("word"),
+            SearchPostings.first_number == bindparam("first"),
+        )
+        kept = [key for key in keys if key["new"]]
+        empty = [
+            {name: each for name, each in key.items() if name != "new"}
+            for key in keys
+            if not key["new"]
+        ]
+        if kept:
+            changed = update(SearchPostings).where(*here).values(data=bindparam("new"))
+            await self._connection.execute(changed, kept)
+        if empty:
+            await self._connection.execute(delete(SearchPostings).where(*here), empty)
+
+    async def shrink(self, segment_id: int, chunks: int, terms: int) -> None:
+        """Takes chunks off a segment's sums."""
+        await self._connection.execute(
+            update(SearchSegment)
+            .where(SearchSegment.id == segment_id)
+            .values(chunks=SearchSegment.chunks - chunks, terms=SearchSegment.terms - terms)
+        )
+
+    async def merge_step(
+        self, sources: Sequence[int], after: str
+    ) -> tuple[list[PostingRow], str | None]:
+        """The runs of the next terms after one, and the last of these terms; None at the end."""
+        given_sources = given(self._connection, sources)
+        end = statement(self._connection, _STEP_END, {"sources": "bigint"}, ("size",))
+        parameters = {"after": after, "sources": given_sources}
+        upto = await self._connection.scalar(
+            end.columns(term=SortKey), {**parameters, "size": TERMS_A_STEP}
+        )
+        template = _STEP if upto is None else _STEP + "AND p.term <= :upto"
+        made = statement(self._connection, template, {"sources": "bigint"})
+        bounds = {} if upto is None else {"upto": upto}
+        rows = await self._connection.execute(made, {**parameters, **bounds})
+        return [PostingRow._make(row) for row in rows], upto
+
+    async def switch(self, target: int, sources: Sequence[int]) -> bool:
+        """Makes the target stand for the sources, if all of them are still as they were."""
+        chosen = select(SearchSegment.chunks, SearchSegment.terms, SearchSegment.ready).where(
+            _OWNED, SearchSegment.id.in_(sources)
+        )
+        rows = (await self._connection.execute(chosen, {"owner": self._owner_id})).all()
+        if len(rows) < len(sources) or not all(row.ready for row in rows):
+            return False
+        sums = {
+            "chunks": sum(row.chunks for row in rows),
+            "terms": sum(row.terms for row in rows),
+        }
+        await self._mark([target], ready=True, **sums)
+        await self._mark(sources, ready=False)
+        return True
+
+    async def exists(self, segment_id: int) -> bool:
+        """Whether a segment is still there."""
+        found = await self._connection.scalar(
+            select(SearchSegment.id).where(SearchSegment.id == segment_id)
+        )
+        return found is not None
+
+    async def clear_one(self) -> bool:
+        """Deletes a part of a segment that is not searched; whether there was one."""
+        garbage = await self._connection.scalar(
+            select(SearchSegment.id).where(_OWNED, ~SearchSegment.ready).limit(1),
+            {"owner": self._owner_id},
+        )
+        if garbage is None:
+            return False
+        of_it = SearchPostings.segment_id == garbage
+        last = (
+            select(SearchPostings.term)
+            .where(of_it)
+            .order_by(SearchPostings.term)
+            .offset(ROWS_A_STEP)
+            .limit(1)
+        )
+        upto = await self._connection.scalar(last)
+        if upto is None:
+            await self._connection.execute(delete(SearchSegment).where(SearchSegment.id == garbage))
+        else:
+            await self._connection.execute(
+                delete(SearchPostings).where(of_it, SearchPostings.term <= upto)
+            )
+        return True
+
+    async def totals(self) -> tuple[int, int]:
+        """Chunks and terms of the segments that are searched."""
+        sums = select(
+            func.coalesce(func.sum(SearchSegment.chunks), 0),
+            func.coalesce(func.sum(SearchSegment.terms), 0),
+        ).where(_OWNED, SearchSegment.ready)
+        row = (await self._connection.execute(sums, {"owner": self._owner_id})).one()
+        return int(row[0]), int(row[1])
+
+    async def _mark(self, ids: Iterable[int], **values: bool | int) -> None:
+        await self._connection.execute(
+            update(SearchSegment).where(SearchSegment.id.in_(list(ids))).values(**values)
+        )

@@ -1,0 +1,170 @@
+"""What an index needs beside writes: segments made and merged, older messages taken in.
+
+Each step is a short transaction of its own that holds the index of one owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import anyio.to_thread
+
+from backend.repositories.search_owners import (
+    IndexState,
+    list_indexes,
+    list_unindexed,
+    unindexed_messages,
+)
+from backend.repositories.search_postings import PostingRow, SegmentRecord
+from backend.repositories.store import Store, WriteUnit
+from backend.retrieval.postings import Run, merge
+from backend.retrieval.segments import PENDING_CHUNKS, Segment, plan_merge
+from backend.services.indexing import IndexingService, flush
+
+logger = logging.getLogger("conversa.search")
+
+BACKFILL_MESSAGES = 200
+PAUSE = 0.2
+"""Seconds between what makes chunks due and their becoming a segment: others come with them."""
+
+
+class IndexUpkeep:
+    """Works on the indexes of all owners."""
+
+    def __init__(self, store: Store, indexing: IndexingService) -> None:
+        self._store = store
+        self._indexing = indexing
+
+    async def everything(self, told: Callable[[int], None] | None = None) -> int:
+        """Takes in every message that is not indexed, then tidies every index; how many messages
+        there were. ``told`` is given their number so far."""
+        done = 0
+        for owner_id, conversation_id in await self._unindexed():
+            while taken := await self._take_in(owner_id, conversation_id):
+                done += taken
+                if told is not None:
+                    told(done)
+        for state in await self._states():
+            await self.tidy(state.owner_id)
+        return done
+
+    async def tidy(self, owner_id: int) -> None:
+        """Makes a segment of what waits, if that is enough, and merges segments."""
+        while True:
+            async with self._held(owner_id) as unit:
+                state = await unit.index.state()
+                waiting = state.next_number - 1 - state.flushed_number if state else 0
+                flushed = await flush(unit.segments) if waiting >= PENDING_CHUNKS else 0
+            if not flushed:
+                break
+        while await self._merge(owner_id):
+            pass
+        while await self._clear(owner_id):
+            pass
+
+    async def _unindexed(self) -> list[tuple[int, str]]:
+        async with self._store.database.read(long=True) as connection:
+            return await list_unindexed(connection)
+
+    async def _states(self) -> list[IndexState]:
+        async with self._store.database.read(long=True) as connection:
+            return await list_indexes(connection)
+
+    async def _take_in(self, owner_id: int, conversation_id: str) -> int:
+        """Indexes some messages of a conversation, which is kept from changing meanwhile."""
+        async with self._store.database.write() as connection:
+            unit = WriteUnit(connection, owner_id)
+            if await unit.conversations.find_locked(conversation_id) is None:
+                return 0
+            ids = await unindexed_messages(connection, owner_id, conversation_id, BACKFILL_MESSAGES)
+            if ids:
+                await self._indexing.add(unit, await unit.index.texts(ids))
+            return len(ids)
+
+    async def _merge(self, owner_id: int) -> bool:
+        """Merges some segments into one; whether there were any to be merged."""
+        async with self._held(owner_id) as unit:
+            ready = await unit.segments.ready()
+            planned = plan_merge(Segment(*row) for row in ready)
+            if not planned:
+                return False
+            target = await unit.segments.insert(_sum_of(planned), ready=False)
+        sources = [segment.id for segment in planned]
+        after: str | None = ""
+        while after is not None:
+            async with self._held(owner_id) as unit:
+                if not await unit.segments.exists(target):
+                    return False  # Another process took it for what a crash had left.
+                rows, after = await unit.segments.merge_step(sources, after)
+                runs = await anyio.to_thread.run_sync(_merged, rows)
+                await unit.segments.insert_postings([PostingRow(target, *run) for run in runs])
+        async with self._held(owner_id) as unit:
+            return await unit.segments.switch(target, sources)
+
+    async def _clear(self, owner_id: int) -> bool:
+        async with self._held(owner_id) as unit:
+            return await unit.segments.clear_one()
+
+    @asynccontextmanager
+    async def _held(self, owner_id: int) -> AsyncIterator[WriteUnit]:
+        """A write that holds an owner's index."""
+        async with self._store.database.write() as connection:
+            unit = WriteUnit(connection, owner_id)
+            await unit.index.lock()
+            yield unit
+
+
+class IndexKeeper:
+    """A task that keeps the indexes up, as long as the server runs."""
+
+    def __init__(self, upkeep: IndexUpkeep, indexing: IndexingService) -> None:
+        self._upkeep = upkeep
+        self._indexing = indexing
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins, with what an earlier process left undone."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Ends."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        await self._attempt(None)
+        while True:
+            await self._indexing.wake.wait()
+            await asyncio.sleep(PAUSE)
+            self._indexing.wake.clear()
+            due, self._indexing.due = self._indexing.due, set()
+            for owner_id in due:
+                await self._attempt(owner_id)
+
+    async def _attempt(self, owner_id: int | None) -> None:
+        try:
+            if owner_id is None:
+                await self._upkeep.everything()
+            else:
+                await self._upkeep.tidy(owner_id)
+        except Exception as error:
+            logger.warning("an index is not tidied for now: %s", type(error).__name__)
+
+
+def _merged(rows: Sequence[PostingRow]) -> list[Run]:
+    return list(merge(Run(row.term, row.first_number, row.data) for row in rows))
+
+
+def _sum_of(segments: Sequence[Segment]) -> SegmentRecord:
+    return SegmentRecord(
+        0,
+        min(each.first_number for each in segments),
+        max(each.last_number for each in segments),
+        sum(each.chunks for each in segments),
+        sum(each.terms for each in segments),
+    )

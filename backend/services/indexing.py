@@ -1,0 +1,142 @@
+"""The index as a part of every write: what a message says can be found once it is stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+
+import anyio.to_thread
+
+from backend.repositories.search_index import MessageText, NewChunk, StoredChunk
+from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
+from backend.repositories.store import Store, WriteUnit
+from backend.retrieval.analysis import VERSION
+from backend.retrieval.documents import Indexed, indexed
+from backend.retrieval.postings import SCOPE, decode, segment, terms_of, without, word_count
+from backend.retrieval.segments import PENDING_CHUNKS
+from backend.utils.text_processor import split_text
+
+CHUNK_CHARACTERS = 1000
+INLINE_CHUNKS = 4096
+"""So many waiting chunks become a segment in the write that brings them."""
+
+BATCH = 500
+ASIDE = 50
+"""Texts from which on their analysis is done in a thread."""
+
+_ROLE = f"{SCOPE}r:"
+
+
+class IndexingService:
+    """Keeps every owner's index in step with his messages."""
+
+    def __init__(self, store: Store) -> None:
+        store.before_commit = self.write
+        self.due: set[int] = set()
+        self.wake = asyncio.Event()
+
+    async def write(self, unit: WriteUnit) -> None:
+        """Brings what a write changed into the index, in its transaction."""
+        changes = unit.index_changes
+        texts = list(changes.new.values())
+        if changes.changed:
+            texts += await unit.index.texts(sorted(changes.changed))
+        if changes.gone:
+            await take_out(unit, changes.gone)
+        if texts:
+            await self.add(unit, texts)
+
+    async def add(self, unit: WriteUnit, texts: Sequence[MessageText]) -> None:
+        """Adds messages to the index."""
+        if len(texts) < ASIDE:
+            chunks = chunks_of(texts)
+        else:
+            chunks = await anyio.to_thread.run_sync(chunks_of, texts)
+        reserved = await unit.index.reserve(len(chunks), VERSION)
+        await unit.index.add(reserved.first, chunks)
+        waiting = reserved.first + len(chunks) - 1 - reserved.flushed
+        if waiting >= INLINE_CHUNKS:
+            await flush(unit.segments)
+        elif waiting >= PENDING_CHUNKS:
+            self.due.add(unit.owner_id)
+            self.wake.set()
+
+
+def chunks_of(texts: Iterable[MessageText]) -> list[NewChunk]:
+    """Messages in pieces with their terms; a message without text is one piece of nothing."""
+    made = []
+    for text in texts:
+        for ordinal, (start, end) in enumerate(_ranges(text.content)):
+            terms = _indexed(text, start, end)
+            made.append(NewChunk(text.id, ordinal, start, end, terms.length, terms.joined))
+    return made
+
+
+def terms_again(chunk: StoredChunk) -> str:
+    """The terms of a chunk, as they were made when it was stored."""
+    return _indexed(chunk.message, chunk.start, chunk.end).joined
+
+
+def _indexed(text: MessageText, start: int, end: int) -> Indexed:
+    return indexed(
+        text.content[start:end],
+        speaker=text.name,
+        conversation_id=text.conversation_id,
+        role=text.role,
+    )
+
+
+def _ranges(content: str) -> list[tuple[int, int]]:
+    if len(content) <= CHUNK_CHARACTERS:
+        return [(0, len(content))]
+    return [(piece.start, piece.end) for piece in split_text(content, CHUNK_CHARACTERS)]
+
+
+async def flush(segments: SegmentRepository, limit: int = INLINE_CHUNKS) -> int:
+    """Makes a segment of the chunks that wait, whose index is held; how many there were."""
+    waiting = await segments.pending(limit)
+    if not waiting:
+        return 0
+    runs = await anyio.to_thread.run_sync(lambda: list(segment(waiting)))
+    numbers = [number for number, _ in waiting]
+    terms = sum(word_count(joined) for _, joined in waiting)
+    row = SegmentRecord(0, numbers[0], numbers[-1], len(numbers), terms)
+    segment_id = await segments.insert(row, ready=True)
+    await segments.insert_postings([PostingRow(segment_id, *run) for run in runs])
+    await segments.flushed(numbers)
+    return len(numbers)
+
+
+async def take_out(unit: WriteUnit, gone: Sequence[StoredChunk]) -> None:
+    """Removes chunks and every word of them from the index."""
+    await unit.index.lock()
+    ordered = sorted(gone)
+    if await unit.segments.overlap(ordered[0].number, ordered[-1].number):
+        for start in range(0, len(ordered), BATCH):
+            await _take_words_out(unit.segments, ordered[start : start + BATCH])
+    await unit.index.remove([chunk.number for chunk in ordered])
+
+
+async def _take_words_out(segments: SegmentRepository, gone: Sequence[StoredChunk]) -> None:
+    """Chunks that wait still are in no segment, and nothing of them is found there."""
+    holders = terms_of({chunk.number: terms_again(chunk) for chunk in gone})
+    low, high = gone[0].number, gone[-1].number
+    lengths = {chunk.number: chunk.term_count for chunk in gone}
+    terms = iter(holders)
+    while batch := list(islice(terms, BATCH)):
+        rows = await segments.holding(batch, low, high)
+        changed = [row._replace(data=without(row.data, holders[row.term])) for row in rows]
+        await segments.replace(
+            [new for old, new in zip(rows, changed, strict=True) if new.data != old.data]
+        )
+        for row in rows:
+            if row.term.startswith(_ROLE):
+                await _shrink(segments, row, lengths)
+
+
+async def _shrink(segments: SegmentRepository, row: PostingRow, lengths: Mapping[int, int]) -> None:
+    """Every chunk has one role, so the runs of the roles tell which segment it was in."""
+    held = [lengths[n] for n in decode([row.data]).numbers.tolist() if n in lengths]
+    if held:
+        await segments.shrink(row.segment_id, len(held), sum(held))

@@ -1,0 +1,234 @@
+"""Lexical candidates of one search: from what is stored of the index to scored messages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import anyio.to_thread
+import numpy as np
+
+from backend.repositories.search import FoundChunk, Runs
+from backend.repositories.store import ReadUnit
+from backend.retrieval.documents import in_conversation, is_scope, with_role
+from backend.retrieval.fusion import DEPTH
+from backend.retrieval.postings import SCOPE, Postings, decode, join, waiting
+from backend.retrieval.queries import Query
+from backend.retrieval.ranking import (
+    SEEDS,
+    Numbers,
+    Statistics,
+    Turn,
+    holding_all,
+    holding_any,
+    rescore,
+    seeds,
+)
+
+MOST_SEEDS = 6400
+
+
+@dataclass(frozen=True, slots=True)
+class SearchFilter:
+    """Where to search; what is left out asks for nothing. Times are those of messages.
+
+    ``after`` and ``before`` leave out the moment itself; ``tags`` asks for all of them.
+    """
+
+    conversation_ids: tuple[str, ...] | None = None
+    excluded_conversation_ids: tuple[str, ...] = ()
+    roles: tuple[str, ...] | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+    tags: tuple[str, ...] = ()
+    include_archived: bool = True
+
+    @property
+    def asks_conversations(self) -> bool:
+        """Whether the conversations themselves have to be looked at."""
+        return bool(self.tags) or not self.include_archived
+
+    @property
+    def scope_terms(self) -> list[str]:
+        """The terms of the index that say where a chunk belongs."""
+        named = (*(self.conversation_ids or ()), *self.excluded_conversation_ids)
+        return [*map(in_conversation, named), *map(with_role, self.roles or ())]
+
+    def admits(self, chunk: FoundChunk) -> bool:
+        """Whether a message is where and when it was asked for, its conversation aside."""
+        return not (
+            (
+                self.conversation_ids is not None
+                and chunk.conversation_id not in self.conversation_ids
+            )
+            or chunk.conversation_id in self.excluded_conversation_ids
+            or (self.roles is not None and chunk.role not in self.roles)
+            or (self.after is not None and chunk.created_at <= self.after)
+            or (self.before is not None and chunk.created_at >= self.before)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What later pages of a search must see to rank as the first one did: only chunks below
+    ``next_number``, and the index's sums as they were."""
+
+    next_number: int
+    chunks: int
+    terms: int
+
+    @property
+    def statistics(self) -> Statistics:
+        """The sums, as ranking takes them."""
+        return Statistics(self.chunks, self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A message with its score, and the chunk of it that scored best."""
+
+    score: float
+    chunk: FoundChunk
+
+
+class LexicalSearch:
+    """One query over one owner's index, as it was at a moment."""
+
+    def __init__(self, unit: ReadUnit, query: Query, chosen: SearchFilter) -> None:
+        self._unit = unit
+        self._query = query
+        self._filter = chosen
+        self._index: dict[str, Postings] = {}
+        self._scope: dict[str, Postings] = {}
+        self.snapshot = Snapshot(1, 0, 0)
+
+    async def load(self, snapshot: Snapshot | None) -> None:
+        """Reads the postings of what is asked for."""
+        wanted = list(
+            dict.fromkeys(
+                [
+                    *self._query.terms,
+                    *(term for phrase in self._query.phrases for term in phrase.terms),
+                    *self._filter.scope_terms,
+                ]
+            )
+        )
+        next_number = await self._unit.search.next_number()
+        pending = await self._unit.search.pending()
+        runs = await self._unit.search.runs(wanted)
+        self.snapshot = snapshot or _snapshot(next_number, pending, runs)
+        found = await anyio.to_thread.run_sync(
+            _postings, wanted, pending, runs, self.snapshot.next_number
+        )
+        for term, postings in found.items():
+            (self._scope if is_scope(term) else self._index)[term] = postings
+
+    async def candidates(self) -> dict[str, Candidate]:
+        """The best messages by id, in no order: as many as are ranked, where there are as many."""
+        limit = SEEDS
+        while True:
+            numbers = await anyio.to_thread.run_sync(self._seeds, limit)
+            scored = await self._scored(numbers)
+            kept = await self._kept(scored)
+            enough = len(kept) >= min(DEPTH, len(scored))
+            if enough or len(numbers) < limit or limit >= MOST_SEEDS:
+                return kept
+            limit *= 4
+
+    def _seeds(self, limit: int) -> list[int]:
+        ranked = {term: self._index[term] for term in self._query.terms if term in self._index}
+        best = seeds(
+            ranked,
+            self.snapshot.statistics,
+            within=self._within(),
+            outside=self._outside(),
+            limit=limit,
+        )
+        numbers: list[int] = best.tolist()
+        return numbers
+
+    def _within(self) -> list[Numbers]:
+        within = [
+            holding_all(self._index, phrase.terms) for phrase in self._query.phrases if phrase.terms
+        ]
+        if self._filter.conversation_ids is not None:
+            named = map(in_conversation, self._filter.conversation_ids)
+            within.append(holding_any(self._scope, named))
+        if self._filter.roles is not None:
+            within.append(holding_any(self._scope, map(with_role, self._filter.roles)))
+        return within
+
+    def _outside(self) -> Numbers | None:
+        excluded = self._filter.excluded_conversation_ids
+        return holding_any(self._scope, map(in_conversation, excluded)) if excluded else None
+
+    async def _scored(self, numbers: Sequence[int]) -> dict[str, Candidate]:
+        """The messages of these chunks and those around them that score, if asked for there."""
+        if not numbers:
+            return {}
+        found = await self._unit.search.around(numbers)
+        chunks = [chunk for chunk in found if chunk.number < self.snapshot.next_number]
+        ranked = {term: self._index[term] for term in self._query.terms if term in self._index}
+        turns = [
+            Turn(c.number, c.message_id, c.ordinal, c.term_count, c.parent_id, c.active)
+            for c in chunks
+        ]
+        scores = await anyio.to_thread.run_sync(rescore, turns, ranked, self.snapshot.statistics)
+        best: dict[str, Candidate] = {}
+        for chunk, score in zip(chunks, scores.tolist(), strict=True):
+            known = best.get(chunk.message_id)
+            if score > 0 and (known is None or score > known.score):
+                best[chunk.message_id] = Candidate(score, chunk)
+        return best
+
+    async def _kept(self, scored: Mapping[str, Candidate]) -> dict[str, Candidate]:
+        kept = {each: found for each, found in scored.items() if self._filter.admits(found.chunk)}
+        if self._filter.asks_conversations and kept:
+            homes = {found.chunk.conversation_id for found in kept.values()}
+            admitted = await self._unit.search.admitted(
+                sorted(homes), self._filter.tags, archived=self._filter.include_archived
+            )
+            kept = {
+                e: found for e, found in kept.items() if found.chunk.conversation_id in admitted
+            }
+        if self._query.phrases or self._query.excluded:
+            said = await self._saying(kept)
+            kept = {each: found for each, found in kept.items() if each in said}
+        return kept
+
+    async def _saying(self, ids: Collection[str]) -> set[str]:
+        """Those of the messages that hold every phrase and nothing that is excluded."""
+        if not ids:
+            return set()
+        rows = await self._unit.messages.list_by_ids(list(ids))
+        return await anyio.to_thread.run_sync(
+            lambda: {row.id for row in rows if self._query.admits(row.content)}
+        )
+
+
+def _snapshot(next_number: int, pending: Sequence[tuple[int, str]], runs: Runs) -> Snapshot:
+    length = sum(joined.count(" ") + 1 - joined.count(SCOPE) for _, joined in pending)
+    return Snapshot(next_number, runs.chunks + len(pending), runs.terms + length)
+
+
+def _postings(
+    terms: Sequence[str], pending: Iterable[tuple[int, str]], runs: Runs, next_number: int
+) -> dict[str, Postings]:
+    fresh = waiting(pending, terms)
+    found = {}
+    for term in terms:
+        if term in runs.by_term or term in fresh:
+            flushed = decode(runs.by_term[term]) if term in runs.by_term else None
+            found[term] = _below(join(flushed, fresh.get(term)), next_number)
+    return found
+
+
+def _below(postings: Postings, next_number: int) -> Postings:
+    """The postings of chunks below a number, in order: a chunk may wait longer than later ones."""
+    numbers, frequencies, lengths = postings.numbers, postings.frequencies, postings.lengths
+    if len(numbers) > 1 and not np.all(numbers[1:] > numbers[:-1]):
+        order = np.argsort(numbers, kind="stable")
+        numbers, frequencies, lengths = numbers[order], frequencies[order], lengths[order]
+    end = int(np.searchsorted(numbers, next_number))
+    return Postings(numbers[:end], frequencies[:end], lengths[:end])

@@ -1,0 +1,161 @@
+"""Processes on one database hear of each other's changes, and miss none while they cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from backend.config import Settings
+from backend.database.wakeups import CHANNEL
+from backend.security.viewer import LOCAL_VIEWER, Viewer
+from backend.services import live
+from backend.services.container import Services
+from tests.support.conversations import message_draft, say, stored_conversation
+from tests.support.following import content_of, eventually
+from tests.support.nodes import follower, node
+from tests.support.processes import python_module, read_line, write_line
+
+NEVER = 3600.0
+
+
+@pytest.fixture
+def url(settings: Settings) -> str:
+    """The address of a database of the test's own."""
+    return settings.database_url
+
+
+@pytest.fixture
+async def near(url: str) -> AsyncIterator[Services]:
+    """A server that writes."""
+    async with node(url) as services:
+        yield services
+
+
+@pytest.fixture
+async def far(url: str) -> AsyncIterator[Services]:
+    """A server whose clients follow."""
+    async with node(url) as services:
+        yield services
+
+
+@pytest.fixture
+def _unpolled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks by himself: what is heard, the bus has told."""
+    monkeypatch.setattr(live, "POLL_SECONDS", NEVER)
+
+
+@pytest.mark.usefixtures("_unpolled")
+async def test_another_servers_change_is_heard(
+    near: Services, far: Services, viewer: Viewer
+) -> None:
+    made = await stored_conversation(near, viewer)
+    waiting = await follower(far, viewer, made.id, 20)
+    for number in range(20):
+        await say(near, viewer, made.id, str(number))
+    assert [content_of(change) for change in await waiting] == [str(each) for each in range(20)]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.usefixtures("_unpolled")
+async def test_another_processs_change_is_heard(url: str, far: Services) -> None:
+    made = await stored_conversation(far, LOCAL_VIEWER)
+    with python_module("tests.database.adding_process", url, made.id) as process:
+        assert await asyncio.to_thread(read_line, process) == "ready"
+        waiting = await follower(far, LOCAL_VIEWER, made.id, 3)
+        for text in ("one", "two", "three"):
+            write_line(process, text)
+            assert await asyncio.to_thread(read_line, process) == "stored"
+        assert [content_of(change) for change in await waiting] == ["one", "two", "three"]
+
+
+@pytest.mark.usefixtures("_unpolled")
+async def test_the_list_hears_of_other_servers_too(
+    near: Services, far: Services, viewer: Viewer
+) -> None:
+    await stored_conversation(near, viewer)
+
+    async def first_change() -> str:
+        async for change in far.live.owner(viewer, None):
+            return change.record.subject_id
+        raise AssertionError
+
+    waiting = asyncio.create_task(first_change())
+    await eventually(lambda: far.live.followers)
+    made = await stored_conversation(near, viewer)
+    assert await waiting == made.id
+
+
+async def test_nobody_looks_while_nobody_follows(
+    near: Services, far: Services, viewer: Viewer
+) -> None:
+    made = await stored_conversation(near, viewer)
+    before = len(asyncio.all_tasks())
+    waiting = await follower(far, viewer, made.id)
+    assert len(asyncio.all_tasks()) > before
+    await say(near, viewer, made.id, "enough")
+    await waiting
+    # The poll notices at its next turn that it is needed no more.
+    await eventually(lambda: len(asyncio.all_tasks()) <= before)
+
+
+def test_a_lost_wake_up_delays_by_less_than_two_seconds() -> None:
+    assert live.POLL_SECONDS < 2
+
+
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+async def test_a_broken_connection_loses_nothing(
+    url: str, near: Services, far: Services, viewer: Viewer
+) -> None:
+    made = await stored_conversation(near, viewer)
+    waiting = await follower(far, viewer, made.id, 6)
+    connection = await asyncpg.connect(url)
+    try:
+        for number in range(6):
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE query ILIKE '%LISTEN%' AND pid <> pg_backend_pid()"
+                " AND datname = current_database()"
+            )
+            await near.messages.add(viewer, made.id, [message_draft(str(number))])
+        assert [content_of(change) for change in await waiting] == list("012345")
+        await connection.execute("SELECT 1")
+    finally:
+        await connection.close()
+
+
+@pytest.mark.usefixtures("_unpolled")
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+async def test_what_was_committed_while_disconnected_is_found_on_return(
+    url: str, near: Services, far: Services, viewer: Viewer
+) -> None:
+    made = await stored_conversation(near, viewer)
+    waiting = await follower(far, viewer, made.id)
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE query ILIKE '%LISTEN%' AND pid <> pg_backend_pid()"
+            " AND datname = current_database()"
+        )
+    finally:
+        await connection.close()
+    await say(near, viewer, made.id, "unheard")
+    assert [content_of(change) for change in await waiting] == ["unheard"]
+
+
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+async def test_announcements_carry_no_text(url: str, near: Services, viewer: Viewer) -> None:
+    connection = await asyncpg.connect(url)
+    payloads: list[str] = []
+    try:
+        await connection.add_listener(CHANNEL, lambda *heard: payloads.append(heard[3]))
+        made = await stored_conversation(near, viewer, title="A secret title")
+        await say(near, viewer, made.id, "A secret text")
+        await eventually(lambda: len(payloads) >= 2)
+    finally:
+        await connection.close()
+    assert all(made.id in payload for payload in payloads)
+    assert "secret" not in "".join(payloads)
