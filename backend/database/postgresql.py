@@ -8,10 +8,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from backend.config import Settings
 from backend.database.timeouts import tell_timeouts
 
+# A connection keeps its plans. One made while a table was small reads all of the table, and goes on
+# doing so while an import makes it large; what is asked for here, an index always serves.
+BY_INDEX = {"enable_seqscan": "off"}
+
 
 def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
-    """An engine for transactions; rows to be changed are locked first, so READ COMMITTED does."""
-    options = _limited(settings)
+    """An engine for transactions; rows to be changed are locked first, so READ COMMITTED does.
+
+    A reference is checked by a plan that the connection keeps, too.
+    """
+    options = {**BY_INDEX, **_limited(settings)}
     engine = _engine(url, settings, connections=settings.write_connections, options=options)
     tell_timeouts(engine.sync_engine, settings.statement_timeout)
     return engine
@@ -19,11 +26,15 @@ def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
 
 def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine that cannot write; without transactions, so that a read is one round trip."""
+    return _reader(url, settings, BY_INDEX)
+
+
+def _reader(url: URL, settings: Settings, planning: dict[str, str]) -> AsyncEngine:
     engine = _engine(
         url,
         settings,
         connections=settings.read_connections,
-        options={"default_transaction_read_only": "on", **_limited(settings)},
+        options={"default_transaction_read_only": "on", **planning, **_limited(settings)},
     )
     tell_timeouts(engine.sync_engine, settings.statement_timeout)
     return engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -31,7 +42,7 @@ def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
 
 def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
     """The same with connections of its own, so that long reads keep none from the short ones."""
-    return reader_engine(url, settings)
+    return _reader(url, settings, {})
 
 
 def session_engine(url: URL, settings: Settings) -> AsyncEngine:

@@ -22,7 +22,8 @@ def statement(
 ) -> TextClause:
     """The statement of a template: ``{join}`` is an inner join in the order it is written in, and
     ``{name}`` of each of ``lists`` (name and element type: bigint, text, uuid) a table
-    ``name(value)``. Parameters named in ``numbers`` are whole numbers.
+    ``name(value)``; ``{true}`` follows a column that shall be true. Parameters named in
+    ``numbers`` are whole numbers.
     """
     kinds = tuple(sorted((lists or {}).items()))
     return _made(connection.dialect.name == "sqlite", template, kinds, tuple(numbers))
@@ -41,11 +42,13 @@ def _made(
         tables = {name: f"json_each(:{name}) {name}" for name, _ in lists}
         # A plain join would let the planner begin with the large table.
         join = "CROSS JOIN"
+        # An index of some rows serves a condition that is written as its own is.
+        true = "= 1"
     else:
         tables = {
             name: f"unnest(CAST(:{name} AS {kind}[])) AS {name}(value)" for name, kind in lists
         }
-        join = "JOIN"
-    made = text(template.format(join=join, **tables))
+        join, true = "JOIN", ""
+    made = text(template.format(join=join, true=true, **tables))
     whole = [name for name in ("owner", *numbers) if f":{name}" in template]
     return made.bindparams(*(bindparam(name, type_=BigInteger()) for name in whole))

@@ -83,7 +83,8 @@ _FOUND = f"""
 FROM {{numbers}}
 {{join}} search_chunks c ON c.owner_id = :owner AND c.number = numbers.value
 {{join}} messages m ON m.owner_id = :owner AND m.id = c.message_id
-{{join}} messages n ON n.owner_id = :owner AND n.conversation_id = m.conversation_id AND n.active
+{{join}} messages n ON n.owner_id = :owner AND n.conversation_id = m.conversation_id
+   AND n.active {{true}}
    AND n.position BETWEEN m.position - {NEIGHBOURS_AFTER} AND m.position + {NEIGHBOURS_BEFORE}
 {{join}} search_chunks k ON k.owner_id = :owner AND k.message_id = n.id
 UNION ALL

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,7 +36,7 @@ class IndexCheckRepository:
         rows = await self._connection.execute(chosen.order_by(Owner.id))
         return [(owner_id, name, number) for owner_id, name, number in rows]
 
-    async def unindexed(self) -> AsyncIterator[tuple[str, str, str]]:
+    async def unindexed(self) -> AsyncGenerator[tuple[str, str, str], None]:
         """Owner, conversation and id of every finished message that is not indexed."""
         chosen = (
             select(Owner.name, Message.conversation_id, Message.id)
@@ -47,7 +47,7 @@ class IndexCheckRepository:
             async for name, conversation_id, message_id in rows:
                 yield name, conversation_id, message_id
 
-    async def chunks(self, owner_id: int) -> AsyncIterator[StoredChunk]:
+    async def chunks(self, owner_id: int) -> AsyncGenerator[StoredChunk, None]:
         """Every chunk with its message, in order."""
         chosen = (
             select(
@@ -75,7 +75,7 @@ class IndexCheckRepository:
                 yield StoredChunk(row[0], row[1], row[2], row[3], MessageText(*row[4:]))
             last = rows[-1][0]
 
-    async def pending(self, owner_id: int) -> AsyncIterator[tuple[int, str]]:
+    async def pending(self, owner_id: int) -> AsyncGenerator[tuple[int, str], None]:
         """Every chunk that waits, with its terms."""
         chosen = select(SearchPending.number, SearchPending.terms).where(
             SearchPending.owner_id == owner_id
@@ -84,7 +84,7 @@ class IndexCheckRepository:
             async for number, terms in rows:
                 yield number, terms
 
-    async def runs(self, owner_id: int) -> AsyncIterator[tuple[int, str, int, bytes]]:
+    async def runs(self, owner_id: int) -> AsyncGenerator[tuple[int, str, int, bytes], None]:
         """Every run of the segments that are searched: segment, term, first number, data."""
         chosen = (
             select(
@@ -109,4 +109,5 @@ class IndexCheckRepository:
             SearchSegment.chunks,
             SearchSegment.terms,
         ).where(SearchSegment.owner_id == owner_id, SearchSegment.ready)
-        return [tuple(row) for row in await self._connection.execute(chosen)]
+        rows = await self._connection.execute(chosen)
+        return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]

@@ -46,6 +46,10 @@ class Endable:
         """Ends the connection at its next, or present, wait."""
         self._ended.set()
 
+    def is_ended(self) -> bool:
+        """Whether it was ended from here."""
+        return self._ended.is_set()
+
     async def __call__(self) -> Any:
         message = asyncio.ensure_future(self._receive())
         ended = asyncio.ensure_future(self._ended.wait())

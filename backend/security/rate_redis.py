@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from backend.security.rate import Bucket, LeakyBuckets, Verdict, filled, judge
@@ -16,6 +16,7 @@ logger = logging.getLogger("conversa.rate")
 PREFIX = "conversa:rate:"
 PATIENCE = 0.5
 """Seconds Redis may take. A limit is not worth more waiting than what it limits."""
+CONNECTIONS = 16
 REST = 5.0
 """Seconds in which Redis is left alone after it failed."""
 
@@ -52,8 +53,15 @@ class RedisBuckets:
     While Redis is away each process counts for itself.
     """
 
-    def __init__(self, url: str) -> None:
-        self._redis = Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+    def __init__(self, url: str, *, patience: float = PATIENCE) -> None:
+        self._pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=patience,
+            socket_timeout=patience,
+            socket_connect_timeout=patience,
+        )
+        self._redis = Redis(connection_pool=self._pool)
         self._take = self._redis.register_script(TAKE)
         self._own = LeakyBuckets()
         self._away_until = 0.0
@@ -80,6 +88,7 @@ class RedisBuckets:
 
     async def close(self) -> None:
         await self._redis.aclose()
+        await self._pool.aclose()
 
     async def _levels(self, buckets: Sequence[Bucket], cost: int) -> list[float] | None:
         """Whether it fitted, and how full each bucket was before; None while Redis is away."""
@@ -92,7 +101,12 @@ class RedisBuckets:
         try:
             answer = await self._take(keys=keys, args=numbers)
         except (RedisError, OSError) as error:
-            self._away_until = time.monotonic() + REST
-            logger.warning("each process counts for itself: %s", type(error).__name__)
+            self._leave_alone(error)
             return None
         return [float(each) for each in answer]
+
+    def _leave_alone(self, error: Exception) -> None:
+        now = time.monotonic()
+        if now >= self._away_until:
+            logger.warning("each process counts for itself: %s", type(error).__name__)
+        self._away_until = now + REST

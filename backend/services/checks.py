@@ -37,13 +37,16 @@ class CheckService:
                 yield problem
         for name, statement in CHECKS.items():
             _tell(on_check, name)
-            async with database.snapshot(long=True) as connection:
-                async with aclosing(CheckRepository(connection).faults(statement)) as faults:
-                    async for fault in faults:
-                        yield f"{_place(fault)}: {name}"
+            async with (
+                database.snapshot(long=True) as connection,
+                aclosing(CheckRepository(connection).faults(statement)) as faults,
+            ):
+                async for fault in faults:
+                    yield f"{_place(fault)}: {name}"
         _tell(on_check, index_checks.NAME)
-        async for problem in index_checks.index_problems(self._store):
-            yield problem
+        async with aclosing(index_checks.index_problems(self._store)) as problems:
+            async for problem in problems:
+                yield problem
 
 
 def _tell(on_check: Callable[[str], None] | None, name: str) -> None:

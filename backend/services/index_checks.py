@@ -7,7 +7,8 @@ kept by term, both are added up by chunk as numbers: a sum tells every differenc
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
@@ -32,21 +33,23 @@ class _Found(NamedTuple):
     segments: dict[int, set[int]]
 
 
-async def index_problems(store: Store) -> AsyncIterator[str]:
+async def index_problems(store: Store) -> AsyncGenerator[str, None]:
     """One line for each problem."""
     async with store.database.snapshot(long=True) as connection:
         repository = IndexCheckRepository(connection)
-        async for owner, conversation, message in repository.unindexed():
-            place = f"owner {owner}, conversation {conversation}, message {message}"
-            yield f"{place}: it is not in the search index"
+        async with aclosing(repository.unindexed()) as messages:
+            async for owner, conversation, message in messages:
+                place = f"owner {owner}, conversation {conversation}, message {message}"
+                yield f"{place}: it is not in the search index"
         for owner_id, owner, next_number in await repository.owners():
-            async for problem in _problems(repository, owner_id, next_number):
-                yield f"owner {owner}{problem}"
+            async with aclosing(_problems(repository, owner_id, next_number)) as problems:
+                async for problem in problems:
+                    yield f"owner {owner}{problem}"
 
 
 async def _problems(
     repository: IndexCheckRepository, owner_id: int, next_number: int
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     found = await _found(repository, owner_id, next_number)
     left = found.sums.copy()
     lengths: dict[int, int] = {}

@@ -49,7 +49,7 @@ def greeting(process: Process) -> dict[str, str]:
     """What it says as it starts, by the name of the line."""
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(GREETING)]
-    assert lines[0].startswith("Conversa ")
+    assert lines[0].startswith("Conversa "), "".join(lines)
     return dict(re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in lines[1:])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from backend.formats import (
     WRITERS,
@@ -22,6 +22,7 @@ from tests.formats.support import read_bytes
 write = WRITERS["conversa"]
 
 
+@settings(max_examples=50)
 @given(document_lists())
 def test_writing_and_reading_changes_nothing(documents: list[DocumentConversation]) -> None:
     content = b"".join(write(documents))

@@ -168,7 +168,11 @@ def test_a_file_with_a_wrong_byte(place: int, byte: int, inserted: bool) -> None
 
 def test_what_nests_too_deeply_to_be_stored_is_a_failure() -> None:
     deep = b'{"a":' * 400 + b"1" + b"}" * 400
-    content = b'[{"role":"user","content":"x","extra":' + deep + b"}]"
-    [failure] = read_documents(io.BytesIO(content))
-    assert isinstance(failure, DocumentFailure)
-    assert failure.reason == "a value in it nests too deeply to be stored (conversation 0)"
+    messages = b'[{"role":"user","content":"x","extra":' + deep + b"}]"
+    for content, reason in (
+        (messages, "it has no id and nests too deeply to be given one (conversation 0)"),
+        (b'{"id":"a","messages":' + messages + b"}", "a value in it nests too deeply to be stored"),
+    ):
+        [failure] = read_documents(io.BytesIO(content))
+        assert isinstance(failure, DocumentFailure)
+        assert failure.reason.startswith(reason)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from hypothesis import given
+from hypothesis import given, settings
 
 from backend.formats import (
     WRITERS,
@@ -28,6 +28,7 @@ def written(*documents: DocumentConversation) -> list[dict[str, Any]]:
     return content
 
 
+@settings(max_examples=50)
 @given(document_lists())
 def test_the_tree_the_roles_and_the_texts_come_back(documents: list[DocumentConversation]) -> None:
     for message in [message for document in documents for message in document.messages]:

@@ -214,7 +214,7 @@ def test_real_failures_say_why(value: Any, reason: str) -> None:
         (b'{"messages": [', "the file ends in the middle"),
         (b"[1, 2, 3]", "no chat format known"),
         (orjson.dumps({"messages": MESSAGES}).decode().encode("utf-16"), "neither JSON"),
-        (gzip.compress(orjson.dumps(MESSAGES)), "neither JSON"),
+        (gzip.compress(orjson.dumps(MESSAGES), mtime=0), "neither JSON"),
     ],
 )
 def test_what_is_no_chat(content: bytes, reason: str) -> None:

@@ -172,6 +172,8 @@ async def storm_over(
     writing = [asyncio.create_task(write(storm)) for _ in range(writers)]
     killing = asyncio.create_task(kill_now_and_then(storm, kill_every))
     await asyncio.sleep(seconds)
+    if killing.done():
+        killing.result()
     killing.cancel()
     await asyncio.gather(killing, return_exceptions=True)
     for server in servers:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.config import Settings
 from tests.live.storm import complaints, storm_over
-from tests.support.databases import Databases
 from tests.support.servers import running_servers
 
 SECONDS = 12.0
@@ -19,9 +19,9 @@ FOLLOWERS = 4
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_every_message_once_and_in_order_for_every_follower(
-    databases: Databases, tmp_path: Path
+    settings: Settings, tmp_path: Path
 ) -> None:
-    async with running_servers(databases.clone(), tmp_path, SERVERS) as servers:
+    async with running_servers(settings.database_url, tmp_path, SERVERS) as servers:
         storm, heard = await storm_over(
             servers, seconds=SECONDS, writers=WRITERS, followers=FOLLOWERS, kill_every=4
         )

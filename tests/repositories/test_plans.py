@@ -26,9 +26,9 @@ from backend.repositories.store import ReadUnit, Store
 from backend.security.viewer import Viewer
 from backend.services.paging import OrderField, conversation_order
 from tests.support.conversations import conversation_values, message_values
-from tests.support.databases import DIALECTS, settings_for
+from tests.support.databases import DIALECTS, dropped_after, settings_for
 from tests.support.plans import plan_of
-from tests.support.postgresql import TEMPLATE, PostgresqlServer
+from tests.support.postgresql import PostgresqlServer
 from tests.support.statements import counted
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,12 +65,10 @@ def stocked(request: pytest.FixtureRequest) -> Iterator[tuple[Settings, list[Sto
         asyncio.run(fill(settings, stocks))
         yield settings, stocks
         return
-    server = request.getfixturevalue("postgresql_server")
-    name = server.create(TEMPLATE)
-    settings = settings_for(server.url(name))
-    asyncio.run(fill(settings, stocks))
-    yield settings, stocks
-    server.drop(name)
+    with dropped_after(request.getfixturevalue("postgresql_server")) as databases:
+        settings = settings_for(databases.clone())
+        asyncio.run(fill(settings, stocks))
+        yield settings, stocks
 
 
 @pytest.fixture
@@ -79,6 +77,13 @@ async def database(stocked: tuple[Settings, list[Stock]]) -> AsyncIterator[Datab
     database = Database(stocked[0])
     yield database
     await database.close()
+
+
+@pytest.fixture
+def on_postgresql(postgresql_server: PostgresqlServer) -> Iterator[Settings]:
+    """Settings for a PostgreSQL database of the test's own."""
+    with dropped_after(postgresql_server) as databases:
+        yield settings_for(databases.clone())
 
 
 def newest(unit: ReadUnit, stock: Stock) -> Awaitable[Any]:
@@ -209,11 +214,10 @@ async def test_page_among_equals_reads_no_more_than_it_returns(
 
 @pytest.mark.parametrize("looked_at", [False, True], ids=["new", "looked at when small"])
 async def test_references_are_checked_by_key_however_much_is_stored_at_once(
-    postgresql_server: PostgresqlServer, viewer: Viewer, looked_at: bool
+    on_postgresql: Settings, viewer: Viewer, looked_at: bool
 ) -> None:
     """What a connection planned while tables were small must not read all that comes later."""
-    name = postgresql_server.create(TEMPLATE)
-    database = Database(settings_for(postgresql_server.url(name)))
+    database = Database(on_postgresql)
     await store_stock(Store(database), Stock(viewer, conversations=3, messages=12, alike=20))
     if looked_at:
         async with database.write() as connection:
@@ -223,7 +227,6 @@ async def test_references_are_checked_by_key_however_much_is_stored_at_once(
     await store_stock(Store(database), Stock(viewer, conversations=30, messages=30, alike=0))
     read = await rows_read(database) - before
     await database.close()
-    postgresql_server.drop(name)
     assert 900 <= read <= 5 * 900
 
 

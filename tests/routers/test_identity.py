@@ -70,7 +70,7 @@ async def test_a_key_opens_its_owners_chats_alone(app: FastAPI, keys: Store) -> 
     ],
 )
 async def test_without_a_good_key_nothing_is_told(app: FastAPI, authorization: str | None) -> None:
-    headers = {} if authorization is None else {"Authorization": authorization.encode()}
+    headers = [] if authorization is None else [(b"Authorization", authorization.encode())]
     async with client_of(app) as stranger:
         answers = [
             await stranger.get("/api/chats", headers=headers),
@@ -181,7 +181,7 @@ async def test_nobody_else_acts_for_an_owner(app: FastAPI, keys: Store) -> None:
 async def test_an_owner_nobody_could_be_is_refused(app: FastAPI, keys: Store, owner: str) -> None:
     key = await key_of(keys, "root", "admin")
     async with client_of(app, key) as admin:
-        answer = await admin.get("/api/chats", headers={"X-Conversa-Owner": owner.encode()})
+        answer = await admin.get("/api/chats", headers=[(b"X-Conversa-Owner", owner.encode())])
     assert (answer.status_code, code_of(answer)) == (400, "INVALID")
 
 

@@ -6,7 +6,8 @@ from backend.config import load_settings
 from backend.errors import ConfigurationError
 from backend.security.exposure import check_exposure
 
-OPEN = ["0.0.0.0", "::", "192.0.2.7", "chat.example", ""]
+ANYWHERE = "0.0.0.0"  # noqa: S104 - it is what must be refused
+OPEN = [ANYWHERE, "::", "192.0.2.7", "chat.example", ""]
 CLOSED = ["127.0.0.1", "::1", "127.8.8.8", "localhost"]
 
 
@@ -23,7 +24,7 @@ def test_loopback_is_always_right(host: str) -> None:
 
 @pytest.mark.parametrize("settings", [{"auth": "keys"}, {"allow_open": "yes-i-understand"}])
 def test_who_asks_for_keys_or_says_so_may(settings: dict[str, str]) -> None:
-    check_exposure(load_settings(_env_file=None, host="0.0.0.0", **settings))
+    check_exposure(load_settings(_env_file=None, host=ANYWHERE, **settings))
 
 
 def test_nothing_else_counts_as_understood() -> None:

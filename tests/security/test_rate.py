@@ -30,9 +30,7 @@ def clock() -> Clock:
 USUAL = Allowance(100, 10)
 
 
-async def take(
-    buckets: LeakyBuckets, key: str, cost: int, allowance: Allowance = USUAL
-) -> Verdict:
+async def take(buckets: LeakyBuckets, key: str, cost: int, allowance: Allowance = USUAL) -> Verdict:
     [verdict] = await buckets.take([Bucket(key, allowance)], cost)
     return verdict
 

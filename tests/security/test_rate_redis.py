@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from backend.security.meter import Meter, refusal
 from backend.security.rate import Allowance, Bucket
 from backend.security.rate_redis import PREFIX, RedisBuckets
-from tests.support.redis_server import RedisServer, redis_server
+from tests.support.redis import RedisServer, redis_server
 
 SLOW = Allowance(100, 0.001)
 
@@ -36,7 +36,7 @@ async def redis(server: RedisServer) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def buckets(redis: Redis, server: RedisServer) -> AsyncIterator[RedisBuckets]:
-    buckets = RedisBuckets(server.url)
+    buckets = RedisBuckets(server.url, patience=10)
     yield buckets
     await buckets.close()
 
@@ -79,7 +79,7 @@ async def test_more_than_a_bucket_holds_never_fits(buckets: RedisBuckets) -> Non
 
 async def test_processes_count_as_one(buckets: RedisBuckets, server: RedisServer) -> None:
     """Two limiters as two processes have them, with 200 requests for 100 points between them."""
-    other = RedisBuckets(server.url)
+    other = RedisBuckets(server.url, patience=10)
     bucket = Bucket("owner:ann", SLOW)
     taken = await asyncio.gather(
         *(each.take([bucket], 1) for each in (buckets, other) for _ in range(100))

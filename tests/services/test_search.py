@@ -19,6 +19,7 @@ from backend.services.indexing import flush
 from backend.services.lexical import SearchFilter
 from backend.services.messages import MessageChanges
 from tests.support.conversations import message_draft, say, stored_conversation
+from tests.support.statements import Statements
 
 
 async def found(services: Services, viewer: Viewer, query: str, **asked: Any) -> list[str]:
@@ -194,12 +195,14 @@ async def test_pages_do_not_see_what_is_written_between_them(
 async def test_page_goes_on_where_its_last_hit_was_deleted(
     services: Services, viewer: Viewer
 ) -> None:
-    chat = await stored_conversation(services, viewer)
-    await say(services, viewer, chat.id, *(f"zebra {'and ' * n}{n}" for n in range(6)))
+    """Each in a chat of its own, for a deletion changes what stands around the others."""
+    for number in range(6):
+        chat = await stored_conversation(services, viewer)
+        await say(services, viewer, chat.id, f"zebra {'and ' * number}{number}")
     whole = await found(services, viewer, "zebra")
     first = await services.search.search(viewer, "zebra", first=3)
     last = first.rows[-1]
-    await services.messages.delete(viewer, last.message.id, descendants=False)
+    await services.messages.delete(viewer, last.message.id)
     assert await found(services, viewer, "zebra", after=last.cursor) == whole[3:]
 
 
@@ -265,3 +268,15 @@ async def test_check_finds_what_is_wrong(
         else:
             await connection.execute(sa.text("UPDATE search_pending SET terms = 'other'"))
     assert "does not hold what it says" in (await problems(services))[0]
+
+
+async def test_an_append_takes_three_statements_for_the_index_at_any_length(
+    services: Services, statements: Statements, viewer: Viewer
+) -> None:
+    chat = await stored_conversation(services, viewer)
+    counts = []
+    for _ in range(3):
+        statements.clear()
+        await say(services, viewer, chat.id, "zebra")
+        counts.append(len([each for each in statements.seen if "search_" in each.sql]))
+    assert counts == [5, 3, 3]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
@@ -61,3 +64,21 @@ def code_of(answer: httpx.Response) -> str:
         code: str = body["errors"][0]["extensions"]["code"]
         return code
     return str(body["code"])
+
+
+@asynccontextmanager
+async def served_app(settings: Settings) -> AsyncGenerator[tuple[FastAPI, str]]:
+    """The application behind a port of its own, with its address."""
+    app = create_app(settings)
+    config = uvicorn.Config(app, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    # It listens already, so that the first request waits instead of being refused.
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        task = asyncio.create_task(server.serve([listening]))
+        while not server.started and not task.done():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        try:
+            yield app, f"127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = server.force_exit = True
+            await task

@@ -1,19 +1,16 @@
 """Turns a validated operation into Python functions that build its answer.
 
-What is selected is found by graphql-core's own ``collect_fields``, for one set of values of
-``@skip`` and ``@include``. A function goes from the value of one asynchronous field, or of the
-operation's root, down to the asynchronous fields below it; those it hands to the run, with the
-object they belong in.
+A function goes from the value of one asynchronous field, or of the operation's root, down to the
+asynchronous fields below it; those it hands to the run, with the object they belong in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
-    FragmentDefinitionNode,
     GraphQLAbstractType,
     GraphQLField,
     GraphQLObjectType,
@@ -25,12 +22,6 @@ from graphql import (
     is_list_type,
     is_non_null_type,
 )
-from graphql.execution.collect_fields import (
-    FieldDetails,
-    FragmentDetails,
-    collect_fields,
-    collect_subfields,
-)
 from graphql.execution.values import VariableValues
 from graphql.language import DocumentNode
 from strawberry import Schema
@@ -41,12 +32,12 @@ from backend.graphql.execution.columns import READS, Reads, note
 from backend.graphql.execution.errors import Unsupported
 from backend.graphql.execution.leaves import leaf_source
 from backend.graphql.execution.loading import LOADED
+from backend.graphql.execution.selections import Details, Fields, Selections
 from backend.graphql.execution.source import DEEPEST, Body, Source
 from backend.graphql.execution.types import TypeFinder
+from backend.graphql.execution.views import KEY, RowViews
 
-DEFINITION = "strawberry-definition"
 LISTS = (list, tuple)
-Details = Sequence[FieldDetails]
 Function = Callable[[Any, Any], Any]
 
 
@@ -81,45 +72,38 @@ def compile_operation(
 ) -> Plan:
     """The plan for an operation under these values of its conditions; raises Unsupported, also
     where it would have more fields."""
-    return _Compiler(schema, document, operation, variables, most_fields).plan()
+    core = schema._schema
+    selections = Selections(core, document, operation, variables, most_fields)
+    return _Compiler(schema, operation, selections).plan()
 
 
 class _Compiler:
     def __init__(
-        self,
-        schema: Schema,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        variables: VariableValues,
-        most_fields: int,
+        self, schema: Schema, operation: OperationDefinitionNode, selections: Selections
     ) -> None:
-        self._most_fields = most_fields
-        self._count = 0
         self._schema = schema
         self._core = schema._schema
-        self._operation = operation
-        self._variables = variables
-        self._fragments = _fragments(document)
+        self._kind = operation.operation
+        self._selections = selections
         self._source = Source()
         self._arguments: list[Arguments] = []
         self._pending: list[tuple[PendingField, str, str]] = []
         self._reads: Reads = {}
 
     def plan(self) -> Plan:
-        kind = self._operation.operation
-        root_type = self._core.get_root_type(kind)
+        root_type = self._core.get_root_type(self._kind)
         if root_type is None:
-            raise Unsupported("no such root")
-        collected = collect_fields(
-            self._core, self._fragments, self._variables, root_type, self._operation
-        )
-        fields = collected.grouped_field_set
-        if kind is OperationType.MUTATION:
-            steps = [self._step(root_type, key, each) for key, each in fields.items()]
+            raise Unsupported(self._kind.value)
+        fields = self._selections.root(root_type)
+        if self._kind is OperationType.MUTATION:
+            steps = tuple(self._step(root_type, key, each) for key, each in fields.items())
             self._finish()
-            return Plan(None, tuple(steps), tuple(self._arguments), self._count)
-        name = self._source.function(lambda body: self._object(body, root_type, "v", fields))
-        return Plan(self._finish()[name], (), tuple(self._arguments), self._count)
+            return self._made(None, steps)
+        name = self._source.function(lambda body: self._object(body, root_type, "v", fields, {}))
+        return self._made(self._finish()[name], ())
+
+    def _made(self, root: Function | None, steps: tuple[PendingField, ...]) -> Plan:
+        return Plan(root, steps, tuple(self._arguments), self._selections.count)
 
     def _finish(self) -> dict[str, Any]:
         functions = self._source.compiled()
@@ -128,50 +112,40 @@ class _Compiler:
         return functions
 
     def _step(self, root_type: GraphQLObjectType, key: str, details: Details) -> PendingField:
-        definition, field = self._field(root_type, details)
+        definition, field = self._selections.definition(root_type, details)
         if field is None or not field.is_async:
             raise Unsupported("a mutation that is not asynchronous")
         return self._awaited(key, definition, field, details)
-
-    def _field(
-        self, parent: GraphQLObjectType, details: Details
-    ) -> tuple[GraphQLField, StrawberryField | None]:
-        """A field's definition; Strawberry's is None for ``__typename``."""
-        self._count += 1
-        if self._count > self._most_fields:
-            raise Unsupported("so many fields")
-        first = details[0]
-        name = first.node.name.value
-        definition = self._core.get_field(parent, name)
-        if definition is None or first.fragment_variable_values is not None:
-            raise Unsupported(name)
-        if name == "__typename":
-            return definition, None
-        field = definition.extensions.get(DEFINITION)
-        if not isinstance(field, StrawberryField) or field.extensions:
-            raise Unsupported(name)
-        return definition, field
 
     def _object(
         self,
         body: Body,
         type_: GraphQLObjectType,
         value: str,
-        fields: dict[str, list[FieldDetails]],
+        fields: Fields,
+        spelled: Mapping[str, str],
     ) -> str:
-        """Writes what an object's fields need beforehand; an expression for the object."""
+        """Writes what an object's fields need beforehand; an expression for the object.
+
+        ``spelled`` are expressions for those of its attributes that are read in another way.
+        """
         entries: list[str] = []
         awaited: list[PendingField] = []
         for key, details in fields.items():
-            definition, field = self._field(type_, details)
+            definition, field = self._selections.definition(type_, details)
+            if spelled and field and field.python_name not in spelled:
+                raise Unsupported(f"{field.python_name} of a view that is not made")
             self._note_reads(type_, field)
             if field is None:
                 answer = repr(type_.name)
             elif field.is_async and not field.is_subscription:
                 awaited.append(self._awaited(key, definition, field, details))
                 answer = "None"
+            elif KEY in field.metadata:
+                answer = self._views(body, definition.type, field.metadata[KEY], value, details)
             else:
-                read = self._read(definition, field, details, value)
+                read = spelled.get(field.python_name)
+                read = read or self._read(definition, field, details, value)
                 answer = self._value(body, definition.type, read, details)
             entries.append(f"{key!r}: {answer}")
         display = f"{{{', '.join(entries)}}}"
@@ -278,7 +252,7 @@ class _Compiler:
         if is_abstract_type(type_):
             return self._abstract(body, type_, value, details)
         self._check(body, type_, value)
-        return self._object(body, type_, value, self._subfields(type_, details))
+        return self._object(body, type_, value, self._selections.below(type_, details), {})
 
     def _list(self, body: Body, item_type: GraphQLOutputType, value: str, details: Details) -> str:
         lists = self._source.bind("lists", LISTS)
@@ -290,6 +264,20 @@ class _Compiler:
             body.line(f"{result}.append({self._value(body, item_type, item, details)})")
         return result
 
+    def _views(self, body: Body, type_: Any, views: RowViews, owner: str, details: Details) -> str:
+        """Writes a list of non-null views of rows."""
+        item_type = type_.of_type.of_type.of_type
+        other = self._source.bind("other", Unsupported)
+        known = self._source.bind("owner", views.owner)
+        body.line(f"if type({owner}) is not {known}: raise {other}('another view')")
+        result, row = self._source.fresh("l"), self._source.fresh("x")
+        body.line(f"{result} = []")
+        with body.block(f"for {row} in {owner}.{views.rows}:"):
+            below = self._selections.below(item_type, details)
+            made = self._object(body, item_type, row, below, views.spelled(owner, row))
+            body.line(f"{result}.append({made})")
+        return result
+
     def _abstract(
         self, body: Body, type_: GraphQLAbstractType, value: str, details: Details
     ) -> str:
@@ -299,7 +287,8 @@ class _Compiler:
         body.line(f"{name} = {finder}({value}, info)")
         for index, each in enumerate(possible):
             with body.block(f"{'el' if index else ''}if {name} == {each.name!r}:"):
-                made = self._object(body, each, value, self._subfields(each, details))
+                below = self._selections.below(each, details)
+                made = self._object(body, each, value, below, {})
                 body.line(f"{result} = {made}")
         return result
 
@@ -313,21 +302,6 @@ class _Compiler:
             question = f"type({value}) is {self._source.bind('record', record)} or {question}"
         other = self._source.bind("other", Unsupported)
         body.line(f"if not ({question}): raise {other}({type_.name!r})")
-
-    def _subfields(
-        self, type_: GraphQLObjectType, details: Details
-    ) -> dict[str, list[FieldDetails]]:
-        return collect_subfields(
-            self._core, self._fragments, self._variables, self._operation, type_, list(details)
-        ).grouped_field_set
-
-
-def _fragments(document: DocumentNode) -> dict[str, FragmentDetails]:
-    return {
-        each.name.value: FragmentDetails(each)
-        for each in document.definitions
-        if isinstance(each, FragmentDefinitionNode)
-    }
 
 
 def _nothing(_parent: Any, _run: Any) -> None:

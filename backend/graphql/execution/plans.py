@@ -7,6 +7,7 @@ fields of all plans of a document are bounded by its tokens, as its own memory i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from strawberry import Schema
 from backend.graphql.execution.compiler import Plan, compile_operation
 from backend.graphql.execution.errors import Unsupported
 from backend.graphql.limits import PreparedDocument
+
+logger = logging.getLogger("conversa.graphql")
 
 KEPT = "plans"
 CONDITIONS = "conditions"
@@ -78,6 +81,9 @@ def _compiled(
     try:
         return compile_operation(schema, document, operation, variables, most)
     except Unsupported:
+        return None
+    except Exception:
+        logger.warning("an operation could not be compiled", exc_info=True)
         return None
 
 

@@ -187,14 +187,15 @@ class GraphQLEdge:
         await permit(admission, caller)
         context = Context(self._services, caller.viewer, streaming=True, caller=caller)
         context.resume_after = exchange.last_event_id
+        receive = Endable(exchange.receive)
         stream = Stream(
             framing,
             exchange.send,
             keep_alive=self._settings.keep_alive,
             patience=self._settings.request_timeout,
             lifetime=exchange.stream_seconds(self._settings.stream_seconds),
+            withdrawn=receive.is_ended,
         )
-        receive = Endable(exchange.receive)
         try:
             with caller.connected(receive.end):
                 results = self.operations.subscribe(admission, parameters, context)

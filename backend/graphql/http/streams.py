@@ -9,7 +9,7 @@ some clients take frames apart at two of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -99,6 +99,7 @@ class Stream:
 
     ``keep_alive``: a silent stream shows that it lives as often. ``patience``: a client that takes
     nothing for so long is given up. ``lifetime``: then it ends, and the client comes back.
+    ``withdrawn``: whether it was its receiving end that ended it.
     """
 
     framing: Framing
@@ -106,6 +107,7 @@ class Stream:
     keep_alive: float
     patience: float
     lifetime: float
+    withdrawn: Callable[[], bool] = lambda: False
     _spoke: bool = field(default=True, init=False)
 
     async def run(self, results: AsyncGenerator[Rendered, None], receive: Receive) -> None:
@@ -130,7 +132,7 @@ class Stream:
             task.result()
         if pump in done:
             await self._write(self.framing.closing, more=False)
-        elif not done:
+        elif not done or self.withdrawn():
             await self._write(self.framing.expiry, more=False)
 
     async def _pump(self, results: AsyncGenerator[Rendered, None]) -> None:

@@ -23,7 +23,7 @@ from backend.graphql.types.enums import BranchScope, Role, stored
 from backend.graphql.types.event_views import EventView
 from backend.graphql.types.messages import Message, MessageConnection
 from backend.graphql.types.node import Node
-from backend.graphql.types.pages import ConnectionView, PageInfo, total_count
+from backend.graphql.types.pages import EDGES, ConnectionView, PageInfo, total_count
 from backend.ids import parse_id
 from backend.limits import MESSAGES_DEFAULT
 from backend.repositories.messages import MessageScope
@@ -242,7 +242,7 @@ class ConversationEdge:
 
 @strawberry.type(description="A page of conversations.")
 class ConversationConnection:
-    edges: list[ConversationEdge] = leaf("The conversations with their cursors.")
+    edges: list[ConversationEdge] = leaf("The conversations with their cursors.", metadata=EDGES)
     nodes: list[Conversation] = leaf("The conversations.")
     page_info: PageInfo = leaf("Where the page lies.")
     total_count: int = resolved(total_count, "How many conversations there are in all.")

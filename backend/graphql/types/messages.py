@@ -17,7 +17,7 @@ from backend.graphql.limits import list_size
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.enums import MessageStatus, Role
 from backend.graphql.types.node import Node
-from backend.graphql.types.pages import PageInfo, total_count
+from backend.graphql.types.pages import EDGES, PageInfo, total_count
 from backend.graphql.types.parts import MessagePart, part_views
 from backend.repositories.records import (
     ConversationRecord,
@@ -199,7 +199,7 @@ class MessageEdge:
 
 @strawberry.type(description="A page of messages.")
 class MessageConnection:
-    edges: list[MessageEdge] = leaf("The messages with their cursors.")
+    edges: list[MessageEdge] = leaf("The messages with their cursors.", metadata=EDGES)
     nodes: list[Message] = leaf("The messages.")
     page_info: PageInfo = leaf("Where the page lies.")
     total_count: int = resolved(total_count, "How many messages there are in all.")

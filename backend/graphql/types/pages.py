@@ -9,6 +9,7 @@ from typing import Any
 import strawberry
 
 from backend.graphql.execution.loading import loaded
+from backend.graphql.execution.views import RowViews
 from backend.graphql.fields import leaf
 from backend.graphql.scalars import Cursor
 from backend.repositories.pages import Page
@@ -77,6 +78,11 @@ class ConnectionView:
     def end_cursor(self) -> str | None:
         """The last row's place."""
         return self.cursor_of(self.page.rows[-1]) if self.page.rows else None
+
+
+EDGES = RowViews(
+    ConnectionView, "page.rows", {"node": "{row}", "cursor": "{owner}.cursor_of({row})"}
+).metadata
 
 
 @loaded
