@@ -39,7 +39,7 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 	$(PY) -m ruff check --fix $(CODE)
 
 schema: $(VENV)/.runtime ## print the GraphQL schema into schema.graphql
-	$(PY) app.py schema
+	$(PY) app.py schema --write
 
 bench: $(VENV)/.dev ## measure the server on a database it makes itself
 	$(PY) -m benchmarks

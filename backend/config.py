@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     database_url: str = Field(
         "sqlite:///data/conversa.db",
         repr=False,
-        description="Where the data lies: sqlite:///path/to/file.db or postgresql://user@host/name.",
+        description="Where the data lies: sqlite:///path/to/file.db or "
+        "postgresql://user@host/name.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -71,7 +72,8 @@ class Settings(BaseSettings):
     )
     playground: bool = Field(
         True,
-        description="Whether /graphql shows GraphiQL to a browser; never in the production profile.",
+        description="Whether /graphql shows GraphiQL to a browser; never in the production "
+        "profile.",
     )
     profile: Literal["development", "production"] = Field(
         "development",
@@ -80,7 +82,8 @@ class Settings(BaseSettings):
     )
     http_profile: Literal["default", "2026-09"] = Field(
         "default",
-        description="The status codes of GraphQL over HTTP. default: those that every client knows; "
+        description="The status codes of GraphQL over HTTP. default: those that every client "
+        "knows; "
         "2026-09: those of the specification's edition of September 2026 (422, 294).",
     )
     request_megabytes: int = Field(
@@ -98,14 +101,16 @@ class Settings(BaseSettings):
     stream_seconds: float = Field(
         3600.0,
         gt=0,
-        description="Seconds after which an HTTP stream is ended; its client resumes by its cursor.",
+        description="Seconds after which an HTTP stream is ended; its client resumes by its "
+        "cursor.",
     )
     documents: Literal["open", "locked"] = Field(
         "open", description="locked: only the trusted documents are executed."
     )
     trusted_documents: str = Field(
         "",
-        description="File of trusted documents: persisted documents of Relay or graphql-codegen, or "
+        description="File of trusted documents: persisted documents of Relay or graphql-codegen, "
+        "or "
         "an operation manifest of Apollo. Empty: none.",
     )
     cors_origins: Names = Field(
@@ -121,12 +126,14 @@ class Settings(BaseSettings):
 
     auth: Literal["none", "keys", "jwt"] = Field(
         "none",
-        description="Who is asking. none: always the one local owner; keys: the owner of an API key "
+        description="Who is asking. none: always the one local owner; keys: the owner of an API "
+        "key "
         "made by `python app.py keys create`; jwt: the subject of a token from an issuer.",
     )
     allow_open: Literal["", "yes-i-understand"] = Field(
         "",
-        description="Where nobody has to say who he is, the server listens on loopback alone, unless "
+        description="Where nobody has to say who he is, the server listens on loopback alone, "
+        "unless "
         "this is yes-i-understand: whoever reaches it then owns the chats.",
     )
     key_pepper: SecretStr = Field(
@@ -171,7 +178,8 @@ class Settings(BaseSettings):
     rate_address_points: Choice = Field(
         None,
         ge=0,
-        description="Cost points one address may take at once; 0: any number. Empty: 400000, and any "
+        description="Cost points one address may take at once; 0: any number. Empty: 400000, and "
+        "any "
         "number in the mode none.",
     )
     rate_address_refill: float = Field(

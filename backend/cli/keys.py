@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -25,7 +25,7 @@ HEADER = ("id", "owner", "name", "scopes", "made", "expires", "state")
 LONGEST_DAYS = 36_500
 
 
-class Scope(str, Enum):
+class Scope(StrEnum):
     """What a key may do; each includes those before it."""
 
     read = "read"

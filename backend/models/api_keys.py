@@ -12,7 +12,7 @@ from backend.models.types import Timestamp
 
 
 class ApiKey(Base):
-    """One key. ``scopes`` has spaces between them; a revoked key stays, so that the list tells it."""
+    """One key. ``scopes`` has spaces between them; a revoked key stays, to be listed."""
 
     __tablename__ = "api_keys"
 

@@ -14,9 +14,9 @@ from backend.models.types import Id, Timestamp
 class MessageChunk(Base):
     """One appended piece of a streaming message.
 
-    ``start`` is its offset in characters (code points), ``bytes_end`` the size in UTF-8 of all text up
-    to its end, ``revision`` the conversation's revision that appended it. An append adds a row and
-    rewrites nothing, so it costs the same at any length; finishing the message removes its pieces.
+    ``start`` is its offset in characters (code points), ``bytes_end`` the size in UTF-8 of all text
+    up to its end, ``revision`` the conversation's revision that appended it. An append adds a row
+    and rewrites nothing, so it costs the same at any length; finishing removes the pieces.
     """
 
     __tablename__ = "message_chunks"

@@ -6,6 +6,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
+def has_lateral(connection: AsyncConnection) -> bool:
+    """Whether a subquery may name the tables that stand before it, as LATERAL lets it."""
+    return connection.dialect.name == "postgresql"
+
+
 async def damage(connection: AsyncConnection) -> list[str]:
     """What the database itself finds wrong with its pages, indexes and references.
 

@@ -29,6 +29,7 @@ from backend.ids import parse_id
 from backend.models import Conversation, Message, MessageTombstone
 from backend.repositories.chunks import ChunkRepository
 from backend.repositories.collisions import collisions
+from backend.repositories.dialects import has_lateral
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.records import MessageRecord, SiblingRecord
 from backend.repositories.rows import Column, chosen_columns, records
@@ -144,7 +145,7 @@ class MessageRepository:
         the messages these columns, or all."""
         columns = chosen_columns(COLUMNS, names and names | NEEDED)
         bounded = window.after is not None or window.before is not None
-        if self._connection.dialect.name == "postgresql":
+        if has_lateral(self._connection):
             statement = self._lateral(columns, scope, window)
             rows = await self._rows(statement, columns, ids=list(ids))
         elif scope.is_active_branch and not bounded:

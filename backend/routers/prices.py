@@ -1,7 +1,7 @@
 """What each operation of REST costs, in the points of GraphQL: an object of an answer is one.
 
-A request says little of what it makes, so each operation has one price, about what it costs with its
-default page.
+A request says little of what it makes, so each operation has one price, about what it costs with
+its default page.
 """
 
 from __future__ import annotations

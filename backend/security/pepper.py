@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from backend.config import PEPPER_CHARACTERS, PREFIX, Settings
@@ -14,7 +15,7 @@ SETTING = f"{PREFIX}KEY_PEPPER"
 
 
 def read_pepper(settings: Settings, beside: Path | None) -> bytes:
-    """The pepper of the settings, or the one in the file ``beside``, which is made if it is missing.
+    """The pepper of the settings, or the one in the file ``beside``, made if it is missing.
 
     Raises ConfigurationError where there is neither, or the file is not its owner's alone.
     """
@@ -54,9 +55,7 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(32) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
+        with suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
     finally:
         draft.unlink()

@@ -12,8 +12,8 @@ SCOPES = ("read", "write", "admin")
 class Viewer:
     """The one on whose behalf something is done: every statement is scoped to ``owner_id``.
 
-    ``expires_at`` is when the proof of who he is ends; None where it does not. ``key_id`` is the API
-    key that is the proof, if one is.
+    ``expires_at`` is when the proof of who he is ends; None where it does not. ``key_id`` is the
+    API key that is the proof, if one is.
     """
 
     owner_id: str

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import strawberry
 import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.config import Settings, load_settings
@@ -24,7 +24,6 @@ from backend.graphql.errors import ErrorMasker
 from backend.graphql.schema import Schema
 from backend.repositories.store import Store
 from backend.security import front
-from backend.security.viewer import LOCAL_VIEWER
 from backend.security.viewer import LOCAL_VIEWER, Viewer
 from backend.services.container import Services
 
@@ -157,7 +156,7 @@ edge_schema = Schema(
 )
 
 
-def edge_app(tmp_path: Path, viewer: Viewer = LOCAL_VIEWER, **settings: object) -> FastAPI:
+def edge_app(tmp_path: Path, viewer: Viewer = LOCAL_VIEWER, **settings: Any) -> FastAPI:
     """An application with nothing but the edge; no database is opened unless it is asked for."""
     chosen = edge_settings(tmp_path, **settings)
     app = FastAPI()

@@ -42,9 +42,9 @@ def write(tmp_path: Path, content: object) -> str:
 
 @asynccontextmanager
 async def client(
-    tmp_path: Path, manifest: object = None, **settings: object
+    tmp_path: Path, manifest: object = None, **settings: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    named = {"trusted_documents": write(tmp_path, manifest)} if manifest else {}
+    named: dict[str, Any] = {"trusted_documents": write(tmp_path, manifest)} if manifest else {}
     async with client_of(edge_app(tmp_path, **named, **settings)) as made:
         yield made
 
@@ -65,7 +65,7 @@ async def test_a_document_is_found_by_its_ids(
 
 async def test_apollos_manifest_answers_apollos_requests(tmp_path: Path) -> None:
     async with client(tmp_path, APOLLO, documents="locked") as http:
-        named = {"persistedQuery": {"version": 1, "sha256Hash": sha256(HELLO)}}
+        named: dict[str, Any] = {"persistedQuery": {"version": 1, "sha256Hash": sha256(HELLO)}}
         answer = await http.post("/graphql", json={"extensions": named})
         assert answer.json() == {"data": {"hello": "hello world"}}
 
@@ -113,7 +113,7 @@ def persisted(query: str) -> dict[str, Any]:
 
 async def test_automatic_persisted_queries(tmp_path: Path) -> None:
     async with client(tmp_path) as http:
-        named = {"extensions": persisted(HELLO)}
+        named: dict[str, Any] = {"extensions": persisted(HELLO)}
         first = await http.post("/graphql", json=named)
         assert first.json()["errors"][0]["message"] == "PersistedQueryNotFound"
         assert codes(first) == ["PERSISTED_QUERY_NOT_FOUND"]

@@ -1,6 +1,7 @@
 """The playground's page over HTTP, its files, and who gets them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ async def test_a_browser_that_names_a_query_gets_its_answer(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("settings", [{"playground": False}, {"profile": "production"}])
-async def test_the_page_can_be_switched_off(tmp_path: Path, settings: dict[str, object]) -> None:
+async def test_the_page_can_be_switched_off(tmp_path: Path, settings: dict[str, Any]) -> None:
     async with client_of(edge_app(tmp_path, **settings)) as client:
         answer = await client.get("/graphql", headers={**BROWSER, "sec-fetch-site": "none"})
         assert answer.status_code == 400

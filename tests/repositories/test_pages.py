@@ -94,7 +94,7 @@ def test_text_no_database_would_take_is_refused() -> None:
 
 
 def test_cursor_of_another_order_says_what_to_do() -> None:
-    with pytest.raises(Invalid, match="same orderBy"):
+    with pytest.raises(Invalid, match="same order"):
         decode_cursor(encode_cursor("t", 1), "m", int)
 
 

@@ -260,9 +260,7 @@ async def test_the_rate_is_limited_told_and_comes_back(settings: Settings) -> No
         ana, bruno = await key_of(store, "ana"), await key_of(store, "bruno")
         async with client_of(app, ana) as hers, client_of(app, bruno) as his:
             first = await hers.get("/api/chats")
-            asked = await ask(
-                hers, "{ viewer { name } rateLimit { limit cost remaining } }"
-            )
+            asked = await ask(hers, "{ viewer { name } rateLimit { limit cost remaining } }")
             second = await hers.get("/api/chats")
             refused = await hers.get("/api/chats")
             too_much = await hers.post("/graphql", json={"query": WHO})

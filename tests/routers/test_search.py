@@ -26,7 +26,7 @@ async def test_filters(client: Client) -> None:
     await client.message(chat, "zebra one")
     await client.message(other, "zebra other", "assistant")
 
-    async def those(**asked: object) -> list[str]:
+    async def those(**asked: str) -> list[str]:
         response = await client.get("/api/search", params={"query": "zebra", **asked})
         return [hit["message"]["content"] for hit in response.json()["items"]]
 

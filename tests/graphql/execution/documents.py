@@ -182,7 +182,7 @@ class _Writer:
         if name == "ID":
             pool = self.library.conversations + self.library.messages
         if name == "Cursor":
-            pool = list(self.library.cursors.get(field_name, []))
+            pool = self.library.cursors.get(field_name) or self.library.cursors["messages"]
         if not self.good and self.chance(40):
             pool = BAD[name]
         return self.one_of(pool)

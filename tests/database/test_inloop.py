@@ -1,0 +1,107 @@
+"""Reading SQLite on the event loop's own thread."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AsyncExitStack
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from backend.config import Settings
+from backend.database.database import Database
+from backend.database.inloop import InloopEngine
+from tests.support.databases import SqliteDatabases, settings_for
+
+ONE = text("SELECT 1")
+
+
+@pytest.fixture
+def settings(sqlite_databases: SqliteDatabases) -> Settings:
+    return settings_for(sqlite_databases.clone(), read_connections=2)
+
+
+@pytest.fixture
+def engine(database: Database) -> InloopEngine:
+    """The engine behind the door for short reads."""
+    assert isinstance(database._reader, InloopEngine)
+    return database._reader
+
+
+async def test_short_reads_need_no_thread(database: Database) -> None:
+    before = threading.active_count()
+    async with database.read() as connection:
+        assert await connection.scalar(ONE) == 1
+        assert (await connection.execute(ONE)).scalar_one() == 1
+        assert (await connection.scalars(ONE)).all() == [1]
+        assert (await connection.exec_driver_sql("SELECT ?", (1,))).scalar_one() == 1
+    assert threading.active_count() == before
+
+
+async def test_long_reads_have_threads_of_their_own(database: Database) -> None:
+    before = threading.active_count()
+    async with database.read(long=True) as connection:
+        assert await connection.scalar(ONE) == 1
+        assert threading.active_count() == before + 1
+
+
+@pytest.mark.parametrize("long", [False, True])
+async def test_neither_writes(database: Database, long: bool) -> None:
+    async with database.read(long=long) as connection:
+        with pytest.raises(DBAPIError, match="readonly"):
+            await connection.execute(text("DELETE FROM owners"))
+
+
+async def test_nobody_waits_for_a_connection(database: Database, engine: InloopEngine) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(5):
+            connection = await stack.enter_async_context(database.read())
+            assert await connection.scalar(ONE) == 1
+    assert len(engine._idle) == 2
+
+
+async def test_a_connection_is_used_again(database: Database, engine: InloopEngine) -> None:
+    used: list[Connection] = []
+    for _ in range(3):
+        async with database.read() as connection:
+            await connection.execute(ONE)
+        used += engine._idle
+    assert len(set(map(id, used))) == 1
+
+
+async def test_after_a_failure_the_next_one_is_sound(
+    database: Database, engine: InloopEngine
+) -> None:
+    async def fail() -> None:
+        async with database.read() as connection:
+            await connection.execute(text("SELECT * FROM nothing"))
+
+    with pytest.raises(OperationalError):
+        await fail()
+    assert engine._idle == []
+    async with database.read() as connection:
+        assert await connection.scalar(ONE) == 1
+
+
+@pytest.mark.parametrize("long", [False, True])
+async def test_a_snapshot_stays_as_it_was(database: Database, long: bool) -> None:
+    count = text("SELECT count(*) FROM owners")
+    insert = text(
+        "INSERT INTO owners (id, name, revision, created_at) "
+        "VALUES (7, 'carla', 0, '2026-01-01T00:00:00Z')"
+    )
+    async with database.snapshot(long=long) as connection:
+        assert await connection.scalar(count) == 0
+        async with database.write() as writing:
+            await writing.execute(insert)
+        assert await connection.scalar(count) == 0
+    async with database.read(long=long) as connection:
+        assert await connection.scalar(count) == 1
+
+
+async def test_closing_leaves_none_open(database: Database, engine: InloopEngine) -> None:
+    async with database.read() as connection:
+        await connection.execute(ONE)
+    await database.close()
+    assert engine._idle == []
