@@ -14,7 +14,7 @@ def pins(name: str) -> dict[str, str]:
     """Package to version, of every line that is neither a comment nor an option."""
     lines = [line.split("#")[0].strip() for line in (ROOT / name).read_text("utf-8").splitlines()]
     wanted = [line for line in lines if line and not line.startswith("-")]
-    pairs = [re.fullmatch(r"([\w.-]+)==([\w.+!]+)", line) for line in wanted]
+    pairs = [re.fullmatch(r"([\w.-]+)(?:\[\w+\])?==([\w.+!]+)", line) for line in wanted]
     assert all(pairs), f"{name} has a line that is not an exact version"
     return {re.sub(r"[-_.]+", "-", m[1]).lower(): m[2] for m in pairs if m}
 

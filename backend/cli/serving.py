@@ -20,6 +20,7 @@ from backend.database.database import database_url
 from backend.errors import ConfigurationError
 from backend.security.exposure import check_exposure
 from backend.services.authentication import Authentication
+from backend.utils.frames import with_room
 
 APPLICATION = "app:create_app"
 BACKLOG = 2048
@@ -64,7 +65,7 @@ def serve(
         if workers > 1:
             Multiprocess(config, sockets=[listening]).run()
         else:
-            server.run(sockets=[listening])
+            with_room(server.run, sockets=[listening])
     if workers == 1 and not server.started:
         raise typer.Exit(FAILED)
 

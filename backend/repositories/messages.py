@@ -3,90 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
-    Select,
-    and_,
     bindparam,
     delete,
     func,
     insert,
-    literal,
     select,
-    true,
     union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.orm import aliased
 
 from backend.errors import NotFound
 from backend.ids import parse_id
-from backend.models import Conversation, Message, MessageTombstone
+from backend.models import Message, MessageTombstone
 from backend.repositories.chunks import ChunkRepository
 from backend.repositories.collisions import collisions
 from backend.repositories.dialects import has_lateral
+from backend.repositories.message_pages import (
+    COLUMNS,
+    LAST,
+    NEEDED,
+    from_an_end,
+    lateral,
+    limited,
+    places,
+    put_together,
+    shape_of,
+)
+from backend.repositories.message_pages import MessageScope as MessageScope
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.records import MessageRecord, SiblingRecord
 from backend.repositories.rows import Column, chosen_columns, records
 
-COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
-# What a page is put together by, and what its cursors and unfinished messages are made of.
-NEEDED = frozenset(["id", "conversation_id", "status", "added_revision"])
 # Far below the most parameters either database takes in one statement.
 CHUNK = 5000
 _OWNED = Message.owner_id == bindparam("owner")
-_SAME_CONVERSATION = and_(
-    Message.owner_id == Conversation.owner_id, Message.conversation_id == Conversation.id
-)
-_CHOSEN = (
-    Conversation.owner_id == bindparam("owner"),
-    Conversation.id.in_(bindparam("ids", expanding=True)),
-)
 _BY_ID = select(*COLUMNS).where(_OWNED, Message.id == bindparam("id"))
 _STATE = select(Message.conversation_id, Message.status).where(
     _OWNED, Message.id == bindparam("id")
 )
 _BY_IDS = select(*COLUMNS).where(_OWNED, Message.id.in_(bindparam("ids", expanding=True)))
-
-
-# The active branch is numbered from 1 without gaps and its length is kept with the conversation, so
-# the last N of each of many conversations are one index range each, in one statement. The joins are
-# outer ones, for that keeps SQLite from reading messages first, which would be all of them; a
-# conversation with none of what is asked for comes as one row without an id.
-def _of_each(columns: tuple[Column, ...], *wanted: ColumnElement[bool]) -> Select[Any]:
-    messages = and_(_SAME_CONVERSATION, Message.active, *wanted)
-    return select(*columns).select_from(Conversation).outerjoin(Message, messages).where(*_CHOSEN)
-
-
-@lru_cache(maxsize=256)
-def _from_an_end(columns: tuple[Column, ...], backward: bool) -> Select[Any]:
-    """The first or the last messages of each; kept, for building it takes as long as running it."""
-    if backward:
-        wanted = Message.position > Conversation.message_count - bindparam("size")
-        return _of_each(columns, wanted).order_by(Conversation.id, Message.position.desc())
-    wanted = Message.position <= bindparam("size")
-    return _of_each(columns, wanted).order_by(Conversation.id, Message.position)
-
-
-_LAST = _of_each(COLUMNS, Message.position == Conversation.message_count)
-
-
-@dataclass(frozen=True, slots=True)
-class MessageScope:
-    """Which messages of a conversation: the branch that is shown or all, of any role or of some."""
-
-    active: bool = True
-    roles: tuple[str, ...] = ()
-
-    @property
-    def is_active_branch(self) -> bool:
-        """Whether it is the whole active branch, whose pages are index ranges."""
-        return self.active and not self.roles
 
 
 class MessageRepository:
@@ -132,7 +91,7 @@ class MessageRepository:
 
     async def last_by_conversations(self, ids: Sequence[str]) -> dict[str, MessageRecord]:
         """The last message of each conversation's active branch."""
-        return {row.conversation_id: row for row in await self._rows(_LAST, ids=list(ids))}
+        return {row.conversation_id: row for row in await self._rows(LAST, ids=list(ids))}
 
     async def pages_by_conversations(
         self,
@@ -144,15 +103,16 @@ class MessageRepository:
         """One page of each conversation, in one statement that reads no more than it returns; of
         the messages these columns, or all."""
         columns = chosen_columns(COLUMNS, names and names | NEEDED)
-        bounded = window.after is not None or window.before is not None
+        shape, given = shape_of(columns, scope, window), places(window)
         if has_lateral(self._connection):
-            statement = self._lateral(columns, scope, window)
-            rows = await self._rows(statement, columns, ids=list(ids))
-        elif scope.is_active_branch and not bounded:
-            statement = _from_an_end(columns, window.backward)
-            rows = await self._rows(statement, columns, ids=list(ids), size=window.size + 1)
+            rows = await self._rows(lateral(shape), columns, ids=list(ids), **given)
+        elif scope.is_active_branch and not (shape.after or shape.before):
+            statement = from_an_end(columns, window.backward)
+            rows = await self._rows(statement, columns, ids=list(ids), **given)
+        elif len(ids) == 1:
+            rows = await self._rows(limited(shape), columns, id=ids[0], **given)
         else:
-            rows = await self._rows(self._limited(columns, ids, scope, window), columns)
+            rows = await self._rows(put_together(shape, ids), columns, **given)
         return _paged(ids, rows, window)
 
     async def before_position(
@@ -189,7 +149,7 @@ class MessageRepository:
         statement = (
             select(Message.conversation_id, func.count())
             .where(Message.owner_id == self._owner_id, Message.conversation_id.in_(ids))
-            .where(*_in_scope(scope))
+            .where(*scope.conditions)
             .group_by(Message.conversation_id)
         )
         rows = await self._connection.execute(statement)
@@ -237,79 +197,6 @@ class MessageRepository:
             .values(**values)
         )
 
-    def _limited(
-        self,
-        columns: tuple[Column, ...],
-        ids: Sequence[str],
-        scope: MessageScope,
-        window: Window,
-    ) -> Select[Any] | Any:
-        """A limited index range of each conversation, put together: how SQLite takes it."""
-        ranges = [self._range(columns, each, scope, window) for each in ids]
-        if len(ranges) == 1:
-            return ranges[0]
-        pieces = [select(*each.subquery().columns) for each in ranges]
-        return union_all(*pieces)
-
-    def _lateral(
-        self, columns: tuple[Column, ...], scope: MessageScope, window: Window
-    ) -> Select[Any]:
-        """The same as PostgreSQL takes it: one statement for any number of conversations. The limit
-        inside tells it what it cannot guess from a range of positions, that little will be read."""
-        page = self._range(columns, Conversation.id, scope, window).lateral()
-        joined = select(*page.columns).select_from(Conversation).join(page, true())
-        return joined.where(*_CHOSEN)
-
-    def _range(
-        self,
-        columns: tuple[Column, ...],
-        conversation_id: ColumnElement[str] | Any,
-        scope: MessageScope,
-        window: Window,
-    ) -> Select[Any]:
-        order = Message.position if scope.active else Message.added_revision
-        place = (Message.owner_id == self._owner_id, Message.conversation_id == conversation_id)
-        statement = select(*columns).where(*place, *_in_scope(scope))
-        if window.after is not None:
-            edge = self._edge(conversation_id, scope, window.after[0], inclusive=True)
-            statement = statement.where(order > edge)
-        if window.before is not None:
-            edge = self._edge(conversation_id, scope, window.before[0], inclusive=False)
-            if scope.active:
-                # The last place before the cursor's, so that a place is found even when the
-                # cursor's own message is gone.
-                statement = statement.where(order <= edge)
-            else:
-                statement = statement.where(order < edge)
-        return statement.order_by(order.desc() if window.backward else order.asc()).limit(
-            window.size + 1
-        )
-
-    def _edge(
-        self,
-        conversation_id: ColumnElement[str] | Any,
-        scope: MessageScope,
-        added: int,
-        *,
-        inclusive: bool,
-    ) -> ColumnElement[int]:
-        """A cursor's place in the order. Cursors hold the revision that added a message, which
-        never changes; on the active branch it is turned into today's position, which may have."""
-        if not scope.active:
-            return literal(added)
-        near = aliased(Message)
-        bound = near.added_revision <= added if inclusive else near.added_revision < added
-        position = (
-            select(near.position)
-            .where(near.owner_id == self._owner_id, near.conversation_id == conversation_id)
-            .where(near.active, bound)
-            .order_by(near.added_revision.desc())
-            .limit(1)
-            .correlate(Conversation)
-            .scalar_subquery()
-        )
-        return func.coalesce(position, 0)
-
     async def _rows(
         self, statement: Any, columns: tuple[Column, ...] = COLUMNS, **parameters: Any
     ) -> list[MessageRecord]:
@@ -321,15 +208,6 @@ class MessageRepository:
 def message_cursor_key(row: MessageRecord) -> int:
     """What a message's cursor holds: it grows along every branch and never changes."""
     return row.added_revision
-
-
-def _in_scope(scope: MessageScope) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if scope.active:
-        conditions.append(Message.active.expression)
-    if scope.roles:
-        conditions.append(Message.role.in_(scope.roles))
-    return conditions
 
 
 def _paged(

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import and_, select
 
 from backend.models import Conversation, Message
-from backend.repositories.messages import COLUMNS
+from backend.repositories.message_pages import COLUMNS
 from backend.repositories.records import MessageRecord
 from backend.repositories.rows import UNREAD, chosen_columns, records
 from backend.repositories.store import Store

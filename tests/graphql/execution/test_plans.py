@@ -13,7 +13,7 @@ from backend.graphql.limits import DocumentCache
 from backend.graphql.operations import Operations
 from backend.graphql.parameters import Parameters
 from backend.graphql.schema import schema
-from backend.repositories import conversations, messages, rows
+from backend.repositories import conversations, message_pages, rows
 from tests.graphql.execution.conftest import Bench
 from tests.graphql.execution.running import LIMITS, Both
 
@@ -79,7 +79,14 @@ def test_a_plan_that_fails_alone_is_given_up() -> None:
 
 @pytest.mark.parametrize(
     "cache",
-    [conversations._page_in, conversations._listed, messages._from_an_end, rows._maker],
+    [
+        conversations._page_in,
+        conversations._listed,
+        message_pages.from_an_end,
+        message_pages.lateral,
+        message_pages.limited,
+        rows._maker,
+    ],
 )
 def test_statements_for_columns_are_bounded(cache: object) -> None:
     assert 0 < cache.cache_info().maxsize <= 512  # type: ignore[attr-defined]

@@ -1,0 +1,170 @@
+"""Statements for pages of messages, each built once for its shape: building one takes longer than
+running it. Their parameters are ``owner``, and those that ``places`` and the callers name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.orm import aliased
+
+from backend.models import Conversation, Message
+from backend.repositories.pages import Window
+from backend.repositories.records import MessageRecord
+from backend.repositories.rows import Column
+
+COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
+# What a page is put together by, and what its cursors and unfinished messages are made of.
+NEEDED = frozenset(["id", "conversation_id", "status", "added_revision"])
+_SAME_CONVERSATION = and_(
+    Message.owner_id == Conversation.owner_id, Message.conversation_id == Conversation.id
+)
+_CHOSEN = (
+    Conversation.owner_id == bindparam("owner"),
+    Conversation.id.in_(bindparam("ids", expanding=True)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageScope:
+    """Which messages of a conversation: the branch that is shown or all, of any role or of some."""
+
+    active: bool = True
+    roles: tuple[str, ...] = ()
+
+    @property
+    def is_active_branch(self) -> bool:
+        """Whether it is the whole active branch, whose pages are index ranges."""
+        return self.active and not self.roles
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same in SQL."""
+        active = [Message.active.expression] if self.active else []
+        return [*active, *([Message.role.in_(self.roles)] if self.roles else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A page without its size and its places: the columns, the scope, the end it is read from, and
+    whether it lies beyond a place on either side."""
+
+    columns: tuple[Column, ...]
+    scope: MessageScope
+    backward: bool
+    after: bool
+    before: bool
+
+
+def shape_of(columns: tuple[Column, ...], scope: MessageScope, window: Window) -> Shape:
+    """The shape of a page."""
+    after, before = window.after is not None, window.before is not None
+    return Shape(columns, scope, window.backward, after, before)
+
+
+def places(window: Window) -> dict[str, Any]:
+    """The parameters of a page: one row more than it has, and the keys it lies between."""
+    return {
+        "rows": window.size + 1,
+        "after": window.after and window.after[0],
+        "before": window.before and window.before[0],
+    }
+
+
+# The active branch is numbered from 1 without gaps and its length is kept with the conversation, so
+# the last N of each of many conversations are one index range each, in one statement. The joins are
+# outer ones, for that keeps SQLite from reading messages first, which would be all of them; a
+# conversation with none of what is asked for comes as one row without an id.
+def _of_each(columns: tuple[Column, ...], *wanted: ColumnElement[bool]) -> Select[Any]:
+    messages = and_(_SAME_CONVERSATION, Message.active, *wanted)
+    return select(*columns).select_from(Conversation).outerjoin(Message, messages).where(*_CHOSEN)
+
+
+@lru_cache(maxsize=256)
+def from_an_end(columns: tuple[Column, ...], backward: bool) -> Select[Any]:
+    """The first or the last messages of the active branch of each of ``ids``."""
+    if backward:
+        wanted = Message.position > Conversation.message_count - bindparam("rows")
+        return _of_each(columns, wanted).order_by(Conversation.id, Message.position.desc())
+    wanted = Message.position <= bindparam("rows")
+    return _of_each(columns, wanted).order_by(Conversation.id, Message.position)
+
+
+LAST = _of_each(COLUMNS, Message.position == Conversation.message_count)
+
+
+@lru_cache(maxsize=256)
+def lateral(shape: Shape) -> Select[Any]:
+    """A limited index range of each of ``ids``, as PostgreSQL takes it: one statement for any
+    number of conversations. The limit inside tells it what it cannot guess from a range of
+    positions, that little will be read."""
+    page = _range(shape, Conversation.id).lateral()
+    joined = select(*page.columns).select_from(Conversation).join(page, true())
+    return joined.where(*_CHOSEN)
+
+
+@lru_cache(maxsize=256)
+def limited(shape: Shape) -> Select[Any]:
+    """A limited index range of the conversation ``id``."""
+    return _range(shape, bindparam("id"))
+
+
+def put_together(shape: Shape, ids: Sequence[str]) -> Any:
+    """The same of several conversations, as SQLite takes it."""
+    pieces = (_range(shape, each).subquery() for each in ids)
+    return union_all(*(select(*each.columns) for each in pieces))
+
+
+def _range(shape: Shape, conversation_id: ColumnElement[str] | Any) -> Select[Any]:
+    scope = shape.scope
+    order = Message.position if scope.active else Message.added_revision
+    statement = select(*shape.columns).where(
+        Message.owner_id == bindparam("owner"), Message.conversation_id == conversation_id
+    )
+    statement = statement.where(*scope.conditions)
+    if shape.after:
+        edge = _edge(conversation_id, scope, "after", inclusive=True)
+        statement = statement.where(order > edge)
+    if shape.before:
+        edge = _edge(conversation_id, scope, "before", inclusive=False)
+        # Of a branch it is the last place before the cursor's, so that a place is found even when
+        # the cursor's own message is gone.
+        statement = statement.where(order <= edge if scope.active else order < edge)
+    ordered = statement.order_by(order.desc() if shape.backward else order.asc())
+    return ordered.limit(bindparam("rows", type_=Integer))
+
+
+def _edge(
+    conversation_id: ColumnElement[str] | Any, scope: MessageScope, name: str, *, inclusive: bool
+) -> ColumnElement[int]:
+    """A cursor's place in the order. Cursors hold the revision that added a message, which never
+    changes; on the active branch it is turned into today's position, which may have."""
+    added: ColumnElement[int] = bindparam(name, type_=BigInteger)
+    if not scope.active:
+        return added
+    near = aliased(Message)
+    bound = near.added_revision <= added if inclusive else near.added_revision < added
+    position = (
+        select(near.position)
+        .where(near.owner_id == bindparam("owner"), near.conversation_id == conversation_id)
+        .where(near.active, bound)
+        .order_by(near.added_revision.desc())
+        .limit(1)
+        .correlate(Conversation)
+        .scalar_subquery()
+    )
+    return func.coalesce(position, 0)
