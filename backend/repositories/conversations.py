@@ -120,6 +120,8 @@ class ConversationRepository:
 
     async def list_by_ids(self, ids: Sequence[str]) -> list[ConversationRecord]:
         """Those of the conversations that exist, in no order."""
+        if len(ids) == 1:
+            return await self._records(_BY_ID, {"id": ids[0]})
         return await self._records(_BY_IDS, {"ids": list(ids)})
 
     async def page(

@@ -104,13 +104,13 @@ class MessageRepository:
         the messages these columns, or all."""
         columns = chosen_columns(COLUMNS, names and names | NEEDED)
         shape, given = shape_of(columns, scope, window), places(window)
-        if has_lateral(self._connection):
+        if len(ids) == 1:
+            rows = await self._rows(limited(shape), columns, id=ids[0], **given)
+        elif has_lateral(self._connection):
             rows = await self._rows(lateral(shape), columns, ids=list(ids), **given)
         elif scope.is_active_branch and not (shape.after or shape.before):
             statement = from_an_end(columns, window.backward)
             rows = await self._rows(statement, columns, ids=list(ids), **given)
-        elif len(ids) == 1:
-            rows = await self._rows(limited(shape), columns, id=ids[0], **given)
         else:
             rows = await self._rows(put_together(shape, ids), columns, **given)
         return _paged(ids, rows, window)

@@ -37,7 +37,10 @@ class CompiledExecution:
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
-        self._applies = all(type(each) in SPARED for each in schema.get_extensions())
+        others = [type(each) for each in schema.get_extensions() if type(each) not in SPARED]
+        self._applies = not others
+        if others:
+            logger.info("nothing is compiled: the schema has the extensions %s", others)
         self.compiled = 0
         self.referred = 0
 
