@@ -13,12 +13,23 @@ PATIENCE = 15.0
 
 async def first(changes: AsyncGenerator[Change], count: int) -> list[Change]:
     """The first so many changes; the follower leaves after them."""
+    return await _gathered(changes, lambda found: len(found) == count)
+
+
+async def until(changes: AsyncGenerator[Change], kind: str) -> list[Change]:
+    """Every change up to the first of a kind; the follower leaves after it."""
+    return await _gathered(changes, lambda found: found[-1].record.kind == kind)
+
+
+async def _gathered(
+    changes: AsyncGenerator[Change], is_enough: Callable[[list[Change]], bool]
+) -> list[Change]:
     found: list[Change] = []
     try:
         async with asyncio.timeout(PATIENCE):
             async for change in changes:
                 found.append(change)
-                if len(found) == count:
+                if is_enough(found):
                     return found
         return found
     finally:
