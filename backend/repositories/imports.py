@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -119,7 +119,17 @@ class ImportRepository:
         return found
 
     async def insert(self, conversations: Sequence[ConversationRows]) -> list[ConversationRecord]:
-        """Stores new conversations whole; raises RowsRefused where one of their ids is taken."""
+        """Stores new conversations whole; raises RowsRefused where one of their ids is taken.
+
+        One that was deleted before goes on counting where it ended: who followed it then and comes
+        back with his cursor is told all of its new life.
+        """
+        ended = await self._forget_deleted_conversations(
+            [each.conversation.id for each in conversations]
+        )
+        conversations = [
+            _counted_on(each, ended.get(each.conversation.id, 0)) for each in conversations
+        ]
         last = await self._advance_feed(len(conversations))
         first = last - len(conversations) + 1
         records = [
@@ -127,7 +137,6 @@ class ImportRepository:
             for place, each in enumerate(conversations)
         ]
         await self._insert(Conversation.__table__, ConversationRecord._fields, records)
-        await self._forget_deleted_conversations([each.id for each in records])
         tags = [
             (each.conversation.id, tag, ordinal)
             for each in conversations
@@ -163,13 +172,17 @@ class ImportRepository:
         )
         return (await self._connection.execute(statement)).scalar_one()
 
-    async def _forget_deleted_conversations(self, ids: Sequence[str]) -> None:
-        await self._connection.execute(
-            delete(ConversationTombstone).where(
+    async def _forget_deleted_conversations(self, ids: Sequence[str]) -> dict[str, int]:
+        """Removes tombstones; the revisions they stood for."""
+        rows = await self._connection.execute(
+            delete(ConversationTombstone)
+            .where(
                 ConversationTombstone.owner_id == self._owner_id,
                 ConversationTombstone.conversation_id.in_(ids),
             )
+            .returning(ConversationTombstone.conversation_id, ConversationTombstone.revision)
         )
+        return {conversation_id: revision for conversation_id, revision in rows}
 
     async def _forget_deleted_messages(self, ids: Sequence[str]) -> None:
         of_owner = MessageTombstone.owner_id == self._owner_id
@@ -190,3 +203,20 @@ class ImportRepository:
             await insert_rows(self._connection, table, ("owner_id", *fields), owned)
         except (IntegrityError, DataError) as error:
             raise RowsRefused(str(error.orig)) from error
+
+
+def _counted_on(rows: ConversationRows, ended: int) -> ConversationRows:
+    """The same with every revision counted on from where an earlier life ended; 0: there was none."""
+    if not ended:
+        return rows
+    here = rows.conversation
+    return replace(
+        rows,
+        conversation=here._replace(
+            revision=here.revision + ended, own_revision=here.own_revision + ended
+        ),
+        messages=[
+            row._replace(added_revision=row.added_revision + ended, revision=row.revision + ended)
+            for row in rows.messages
+        ],
+    )

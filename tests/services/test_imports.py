@@ -24,6 +24,7 @@ from backend.services import import_batches, imports
 from backend.services.container import Services
 from backend.services.conversations import ConversationDraft
 from backend.services.imports import ImportOptions, ImportReport
+from backend.services.live import change_cursor
 from tests.support.conversations import say
 from tests.support.documents import START, chain, document, document_message
 from tests.support.imports import counts, imported, many, stored_ids
@@ -105,6 +106,12 @@ class TestNew:
         await services.conversations.delete(viewer, first.conversation.id)
         again = await imported(services, viewer, chain("a", "b"))
         assert again.conversation.id == first.conversation.id
+        ended = first.conversation.revision + 1
+        revisions = [row.added_revision for row in again.messages]
+        assert revisions == [ended + row.added_revision for row in first.messages]
+        cursor = change_cursor(first.conversation.id, first.conversation.revision)
+        told = await services.live.page(viewer, first.conversation.id, cursor, 10)
+        assert [change.record.revision for change in told if change.record.message] == revisions
         assert [problem async for problem in services.checks.problems()] == []
 
     async def test_owners_do_not_see_each_others(
