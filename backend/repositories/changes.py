@@ -12,7 +12,16 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Select, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Integer,
+    Select,
+    bindparam,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import (
@@ -53,6 +62,66 @@ class _Key(NamedTuple):
     start: int
 
 
+def _first(ranges: Sequence[Select[Any]]) -> Select[Any]:
+    """The first changes in any of the ranges. Made once, as it is read at every change."""
+    limit = bindparam("limit", type_=Integer)
+    # Each range ends where the page would, were there no others.
+    pieces = [each.order_by("revision").limit(limit).subquery() for each in ranges]
+    keys = union_all(*(select(*each.columns) for each in pieces)).subquery()
+    return select(keys).order_by(keys.c.revision).limit(limit)
+
+
+def _range(
+    table: Any, order: Any, kind: Kind, subject: Any, *conditions: Any, start: Any = None
+) -> Select[Any]:
+    return select(
+        order.label("revision"),
+        literal(kind).label("kind"),
+        subject.label("subject_id"),
+        (literal(0) if start is None else start).label("start"),
+    ).where(table.owner_id == bindparam("owner"), order > AFTER, *conditions)
+
+
+def _conversation_ranges() -> list[Select[Any]]:
+    chunk, message, stone = MessageChunk, Message, MessageTombstone
+    here, gone = Conversation, ConversationTombstone
+    place: BindParameter[str] = bindparam("conversation")
+    changed = message.revision > message.added_revision
+    # One that was added and deleted since was never seen.
+    known = stone.added_revision <= AFTER
+    in_chunk, in_message = chunk.conversation_id == place, message.conversation_id == place
+    return [
+        _range(chunk, chunk.revision, "delta", chunk.message_id, in_chunk, start=chunk.start),
+        _range(message, message.added_revision, "added", message.id, in_message),
+        _range(message, message.revision, "updated", message.id, in_message, changed),
+        _range(
+            stone,
+            stone.revision,
+            "deleted",
+            stone.message_id,
+            stone.conversation_id == place,
+            known,
+        ),
+        _range(here, here.own_revision, "conversation", here.id, here.id == place),
+        _range(gone, gone.revision, "gone", gone.conversation_id, gone.conversation_id == place),
+    ]
+
+
+AFTER = bindparam("after", type_=BigInteger)
+CONVERSATION_KEYS = _first(_conversation_ranges())
+OWNER_KEYS = _first(
+    [
+        _range(Conversation, Conversation.owner_revision, "conversation", Conversation.id),
+        _range(
+            ConversationTombstone,
+            ConversationTombstone.owner_revision,
+            "gone",
+            ConversationTombstone.conversation_id,
+        ),
+    ]
+)
+
+
 class ChangeRepository:
     """One owner's changes, over one connection that shows one state throughout."""
 
@@ -64,7 +133,9 @@ class ChangeRepository:
         self, conversation_id: str, after: int, limit: int
     ) -> list[ChangeRecord]:
         """The first changes of a conversation after a revision, in order."""
-        keys = await self._keys(self._conversation_keys(conversation_id, after), limit)
+        keys = await self._keys(
+            CONVERSATION_KEYS, conversation=conversation_id, after=after, limit=limit
+        )
         ids = [key.subject_id for key in keys if key.kind in ("added", "updated")]
         found = await MessageRepository(self._connection, self._owner_id).list_raw(ids)
         messages = {row.id: row for row in found}
@@ -74,7 +145,7 @@ class ChangeRepository:
 
     async def of_owner(self, after: int, limit: int) -> list[ChangeRecord]:
         """The first changes of the owner's list after a place in his feed, in order."""
-        keys = await self._keys(self._owner_keys(after), limit)
+        keys = await self._keys(OWNER_KEYS, after=after, limit=limit)
         conversations = await self._conversations(keys)
         return [_change(key, {}, {}, conversations) for key in keys]
 
@@ -99,58 +170,9 @@ class ChangeRepository:
             )
         )
 
-    async def _keys(self, ranges: Sequence[Select[Any]], limit: int) -> list[_Key]:
-        # Each range ends where the page would, were there no others.
-        pieces = [each.order_by("revision").limit(limit).subquery() for each in ranges]
-        keys = union_all(*(select(*each.columns) for each in pieces)).subquery()
-        statement = select(keys).order_by(keys.c.revision).limit(limit)
-        return [_Key._make(row) for row in await self._connection.execute(statement)]
-
-    def _conversation_keys(self, conversation_id: str, after: int) -> list[Select[Any]]:
-        chunk, message, stone = MessageChunk, Message, MessageTombstone
-        gone = ConversationTombstone
-
-        def of(table: Any, order: Any, kind: Kind, subject: Any, *conditions: Any) -> Select[Any]:
-            start = chunk.start if kind == "delta" else literal(0)
-            place = table.id if table is Conversation else table.conversation_id
-            return select(
-                order.label("revision"),
-                literal(kind).label("kind"),
-                subject.label("subject_id"),
-                start.label("start"),
-            ).where(
-                table.owner_id == self._owner_id,
-                place == conversation_id,
-                order > after,
-                *conditions,
-            )
-
-        changed = message.revision > message.added_revision
-        # One that was added and deleted since was never seen.
-        known = stone.added_revision <= after
-        return [
-            of(chunk, chunk.revision, "delta", chunk.message_id),
-            of(message, message.added_revision, "added", message.id),
-            of(message, message.revision, "updated", message.id, changed),
-            of(stone, stone.revision, "deleted", stone.message_id, known),
-            of(Conversation, Conversation.own_revision, "conversation", Conversation.id),
-            of(gone, gone.revision, "gone", gone.conversation_id),
-        ]
-
-    def _owner_keys(self, after: int) -> list[Select[Any]]:
-        kinds: list[tuple[Any, Any, Kind]] = [
-            (Conversation, Conversation.id, "conversation"),
-            (ConversationTombstone, ConversationTombstone.conversation_id, "gone"),
-        ]
-        return [
-            select(
-                table.owner_revision.label("revision"),
-                literal(kind).label("kind"),
-                subject.label("subject_id"),
-                literal(0).label("start"),
-            ).where(table.owner_id == self._owner_id, table.owner_revision > after)
-            for table, subject, kind in kinds
-        ]
+    async def _keys(self, statement: Select[Any], **given: Any) -> list[_Key]:
+        rows = await self._connection.execute(statement, {"owner": self._owner_id, **given})
+        return [_Key._make(row) for row in rows]
 
     async def _chunks(
         self, keys: Sequence[_Key], rows: Sequence[MessageRecord]

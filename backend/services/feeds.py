@@ -110,12 +110,17 @@ class Feed:
                 self._fail(failure)
 
     async def _catch_up(self) -> None:
-        while changes := await self._read(self.position, BATCH):
+        while True:
+            changes = await self._read(self.position, BATCH)
             for record in changes:
                 change = Change(record)
                 for follower in tuple(self.followers):
                     follower.offer(change)
-            self.position = changes[-1].revision
+            if changes:
+                self.position = changes[-1].revision
+            # What is committed after this reading wakes the feed again.
+            if len(changes) < BATCH:
+                return
 
     def _fail(self, failure: Exception) -> None:
         for follower in tuple(self.followers):
@@ -131,11 +136,12 @@ async def follow(feed: Feed, read: Read, after: int) -> AsyncGenerator[Change]:
     try:
         seen = after
         while follower.reading:
-            while changes := await read(seen, BATCH):
-                for record in changes:
-                    yield Change(record)
-                    seen = record.revision
-            follower.settle()
+            changes = await read(seen, BATCH)
+            for record in changes:
+                yield Change(record)
+                seen = record.revision
+            if len(changes) < BATCH:
+                follower.settle()
         while True:
             change = await follower.next()
             if change.record.revision > seen:

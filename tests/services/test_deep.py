@@ -9,13 +9,13 @@ from tests.support.conversations import active_branch, contents, say, stored_cha
 from tests.support.invariants import sound_conversation
 from tests.support.statements import Statements
 
-DEEP = 20_000
+DEEP = 6_000
 LEFT = 5_000
 MOST_PARAMETERS = 10_000
 """Far below the 32,766 that either database takes in a statement."""
 
 
-async def test_branch_of_20000_messages_can_be_shown_forked_cut_off_and_deleted(
+async def test_deep_branch_can_be_shown_forked_cut_off_and_deleted(
     services: Services, store: Store, viewer: Viewer, statements: Statements
 ) -> None:
     made = await stored_chain(store, viewer, DEEP)
