@@ -1,6 +1,6 @@
 """Writers and followers on several servers over one database, while servers are killed.
 
-    python -m tests.live.storm --database URL --seconds 300
+    python -m tests.live.storm [--database URL] [--seconds 300] [--break-bus]
 
 Every follower must end with every acknowledged message exactly once and in the order of revisions,
 whatever was cut or killed in between. Prints what happened; exits with 1 where it does not hold.
@@ -10,29 +10,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import random
 import tempfile
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
-import orjson
-from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
-from websockets.typing import Subprotocol
 
 from backend.ids import new_id
+from tests.live.followers import TRANSPORTS, Heard, beginning
+from tests.support.redis import RedisServer, redis_server
 from tests.support.servers import Server, graphql, running_servers
 
 CREATE = 'mutation { createConversation(input: {title: "Storm"}) { conversation { id } } }'
 ADD = """mutation($input: AddMessageInput!) { addMessage(input: $input) {
   message { id } userErrors { code message } } }"""
-FOLLOW = """subscription($conversation: ID!, $after: Cursor) {
-  messageAdded(conversationId: $conversation, after: $after) { cursor message { id } } }"""
 QUIET_SECONDS = 90.0
 """Those who wait go on as soon as everybody has heard everything."""
 BROKEN = (OSError, httpx.HTTPError, WebSocketException, TimeoutError, EOFError)
@@ -55,22 +52,6 @@ class Storm:
     def any_server(self) -> Server:
         """One of the servers, by chance."""
         return self.chance.choice(self.servers)
-
-
-@dataclass
-class Heard:
-    """What one follower was told: ids in order, and the revisions in their cursors."""
-
-    ids: list[str] = field(default_factory=list)
-    revisions: list[int] = field(default_factory=list)
-    cursor: str | None = None
-
-    def take(self, event: dict[str, Any]) -> None:
-        """Notes an event."""
-        self.ids.append(event["message"]["id"])
-        self.cursor = event["cursor"]
-        raw = base64.urlsafe_b64decode(event["cursor"] + "==")
-        self.revisions.append(orjson.loads(raw[2:])[1])
 
 
 async def write(storm: Storm) -> None:
@@ -98,52 +79,15 @@ async def _acknowledged(storm: Storm, client: httpx.AsyncClient, body: dict[str,
 
 async def follow(storm: Storm, transport: str, heard: Heard) -> None:
     """Follows until it is told to go, from the last cursor whenever the line breaks."""
-    run = {"socket": _over_socket, "events": _over_events}[transport]
+    run = TRANSPORTS[transport]
     while True:
         try:
             # Lines are cut now and then even where no server dies.
             async with asyncio.timeout(1 + storm.chance.random() * 6):
-                await run(storm, storm.any_server(), heard)
+                await run(storm.any_server(), storm.conversation, heard)
         except BROKEN:
             storm.breaks[transport] += 1
             await asyncio.sleep(0.05)
-
-
-async def _over_socket(storm: Storm, server: Server, heard: Heard) -> None:
-    variables = {"conversation": storm.conversation, "after": heard.cursor}
-    payload = {"query": FOLLOW, "variables": variables}
-    protocol = Subprotocol("graphql-transport-ws")
-    async with connect(server.socket_url, subprotocols=[protocol]) as line:
-        await line.send('{"type":"connection_init"}')
-        await line.recv()
-        await line.send(orjson.dumps({"id": "1", "type": "subscribe", "payload": payload}).decode())
-        async for frame in line:
-            message = orjson.loads(frame)
-            if message["type"] == "next":
-                heard.take(message["payload"]["data"]["messageAdded"])
-            elif message["type"] in ("error", "complete"):
-                return
-
-
-async def _over_events(storm: Storm, server: Server, heard: Heard) -> None:
-    variables = {"conversation": storm.conversation, "after": None}
-    headers = {"accept": "text/event-stream"}
-    if heard.cursor:
-        headers["last-event-id"] = heard.cursor
-    async with (
-        httpx.AsyncClient(timeout=30) as client,
-        client.stream(
-            "POST",
-            f"{server.url}/graphql",
-            json={"query": FOLLOW, "variables": variables},
-            headers=headers,
-        ) as answer,
-    ):
-        async for line in answer.aiter_lines():
-            if line.startswith("data:") and len(line) > 6:
-                data = orjson.loads(line[5:]).get("data")
-                if data:
-                    heard.take(data["messageAdded"])
 
 
 async def kill_now_and_then(storm: Storm, every: float) -> None:
@@ -157,25 +101,50 @@ async def kill_now_and_then(storm: Storm, every: float) -> None:
         await server.start()
 
 
+async def break_now_and_then(storm: Storm, bus: RedisServer, every: float) -> None:
+    """Takes the bus away for as long as it is there."""
+    while True:
+        await asyncio.sleep(every)
+        bus.kill()
+        storm.breaks["bus down"] += 1
+        await asyncio.sleep(every)
+        await asyncio.to_thread(bus.start)
+
+
 async def storm_over(
-    servers: list[Server], *, seconds: float, writers: int, followers: int, kill_every: float
+    servers: list[Server],
+    *,
+    seconds: float,
+    writers: int,
+    followers: int,
+    kill_every: float,
+    bus: RedisServer | None = None,
 ) -> tuple[Storm, list[Heard]]:
-    """Lets it storm for so long, then waits until everybody has heard everything."""
+    """Lets it storm for so long, then waits until everybody has heard everything.
+
+    A ``bus`` that is given is down half of the time.
+    """
     data: Any = await graphql(servers[0], CREATE)
     storm = Storm(servers, data["createConversation"]["conversation"]["id"])
-    heard = [Heard(cursor=_beginning(storm.conversation)) for _ in range(followers)]
-    kinds = ["socket", "events"]
+    heard = [Heard(cursor=beginning(storm.conversation)) for _ in range(followers)]
+    kinds = list(TRANSPORTS)
     following = [
-        asyncio.create_task(follow(storm, kinds[number % 2], each))
+        asyncio.create_task(follow(storm, kinds[number % len(kinds)], each))
         for number, each in enumerate(heard)
     ]
     writing = [asyncio.create_task(write(storm)) for _ in range(writers)]
-    killing = asyncio.create_task(kill_now_and_then(storm, kill_every))
+    breaking = [asyncio.create_task(kill_now_and_then(storm, kill_every))]
+    if bus is not None:
+        breaking.append(asyncio.create_task(break_now_and_then(storm, bus, kill_every * 0.7)))
     await asyncio.sleep(seconds)
-    if killing.done():
-        killing.result()
-    killing.cancel()
-    await asyncio.gather(killing, return_exceptions=True)
+    for task in breaking:
+        if task.done():
+            task.result()
+        task.cancel()
+    await asyncio.gather(*breaking, return_exceptions=True)
+    if bus is not None:
+        bus.kill()
+        bus.start()
     for server in servers:
         server.kill()
     await asyncio.gather(*(server.start() for server in servers))
@@ -197,11 +166,6 @@ async def _until_heard(storm: Storm, heard: list[Heard]) -> None:
         await asyncio.sleep(0.2)
 
 
-def _beginning(conversation: str) -> str:
-    raw = b"1e" + orjson.dumps([conversation, 1])
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
-
-
 def complaints(storm: Storm, heard: list[Heard]) -> list[str]:
     """What does not hold; nothing where all does."""
     found = []
@@ -218,10 +182,12 @@ def complaints(storm: Storm, heard: list[Heard]) -> list[str]:
 
 
 async def _main(options: argparse.Namespace) -> int:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         url = options.database or f"sqlite:///{folder}/storm.db"
+        bus = stack.enter_context(redis_server(Path(folder))) if options.break_bus else None
+        events = bus.url if bus else options.events
         async with running_servers(
-            url, Path(folder), options.servers, EVENTS_URL=options.events
+            url, Path(folder), options.servers, EVENTS_URL=events
         ) as servers:
             storm, heard = await storm_over(
                 servers,
@@ -229,6 +195,7 @@ async def _main(options: argparse.Namespace) -> int:
                 writers=options.writers,
                 followers=options.followers,
                 kill_every=options.kill_every,
+                bus=bus,
             )
     found = complaints(storm, heard)
     delivered = sum(len(each.ids) for each in heard)
@@ -241,6 +208,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", default="")
     parser.add_argument("--events", default="")
+    parser.add_argument("--break-bus", action="store_true", help="Redis, down half of the time")
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--servers", type=int, default=3)
     parser.add_argument("--writers", type=int, default=20)

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from backend.config import Settings
+from tests.live.followers import TRANSPORTS
 from tests.live.storm import complaints, storm_over
+from tests.support.redis import RedisServer, redis_server
 from tests.support.servers import running_servers
 
-SECONDS = 12.0
+SECONDS = 9.0
 SERVERS = 2
 WRITERS = 3
-FOLLOWERS = 4
+FOLLOWERS = len(TRANSPORTS)
+
+
+@pytest.fixture(params=["the database's own bus", "a bus that is down half of the time"])
+def bus(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer | None]:
+    """What wakes the servers up."""
+    if request.param == "the database's own bus":
+        yield None
+        return
+    with redis_server(tmp_path) as server:
+        yield server
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_every_message_once_and_in_order_for_every_follower(
-    settings: Settings, tmp_path: Path
+    settings: Settings, tmp_path: Path, bus: RedisServer | None
 ) -> None:
-    async with running_servers(settings.database_url, tmp_path, SERVERS) as servers:
+    events = {"EVENTS_URL": bus.url} if bus else {}
+    async with running_servers(settings.database_url, tmp_path, SERVERS, **events) as servers:
         storm, heard = await storm_over(
-            servers, seconds=SECONDS, writers=WRITERS, followers=FOLLOWERS, kill_every=4
+            servers,
+            seconds=SECONDS,
+            writers=WRITERS,
+            followers=FOLLOWERS,
+            kill_every=3,
+            bus=bus,
         )
         assert "Traceback" not in "".join(server.log_text() for server in servers)
     assert complaints(storm, heard) == []
     assert storm.acknowledged
     assert storm.breaks["killed"] >= 1
+    assert bool(storm.breaks["bus down"]) == (bus is not None)
     assert len(heard) == FOLLOWERS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import pytest
 
@@ -12,10 +14,11 @@ from backend.security.viewer import Viewer
 from backend.services import feeds
 from backend.services.container import Services
 from backend.services.conversations import ConversationChanges
-from backend.services.live import change_cursor, owner_cursor
+from backend.services.feeds import Change
+from backend.services.live import POLL_SECONDS, change_cursor, owner_cursor
 from backend.services.messages import MessageChanges
 from tests.support.conversations import message_draft, stored_conversation, turns
-from tests.support.following import content_of, eventually, first, told, until
+from tests.support.following import PATIENCE, content_of, eventually, first, told, until
 from tests.support.statements import Statements
 
 
@@ -76,19 +79,35 @@ async def test_every_message_once_while_writers_and_followers_come_and_go(
 
 async def test_all_kinds_of_changes_are_told_in_order(services: Services, viewer: Viewer) -> None:
     made = await stored_conversation(services, viewer)
-    waiting = asyncio.create_task(first(services.live.conversation(viewer, made.id, None), 7))
+    changes = services.live.conversation(viewer, made.id, None)
+    waiting = asyncio.ensure_future(anext(changes))
     await eventually(lambda: services.live.followers)
+    kinds: list[str] = []
+
+    async def heard(kind: str) -> None:
+        # Each is waited for: changes of one message that follow fast may be told as one.
+        nonlocal waiting
+        while not kinds or kinds[-1] != kind:
+            kinds.append((await waiting).record.kind)
+            waiting = asyncio.ensure_future(anext(changes))
+
     [message] = await services.messages.add(viewer, made.id, [message_draft()])
+    await heard("added")
     await services.messages.update(viewer, message.id, MessageChanges(content="Edited"))
-    await services.messages.set_feedback(viewer, message.id, rating=1)
+    await heard("updated")
     await services.conversations.update(viewer, made.id, ConversationChanges(title="Other"))
+    await heard("conversation")
+    await services.messages.set_feedback(viewer, message.id, rating=1)
+    await heard("updated")
     await services.messages.delete(viewer, message.id)
+    await heard("deleted")
     await services.conversations.delete(viewer, made.id)
-    kinds = [kind for _, kind in told(await waiting)]
-    assert kinds[-1] == "gone"
+    await heard("gone")
     assert [kind for kind in kinds if kind != "conversation"] == [
         "added", "updated", "updated", "deleted", "gone"
     ]  # fmt: skip
+    with pytest.raises(StopAsyncIteration):
+        await waiting
 
 
 async def test_a_stream_ends_when_its_conversation_is_deleted(
@@ -161,6 +180,53 @@ async def test_the_list_is_followed_as_a_whole(services: Services, viewer: Viewe
     again = await stored_conversation(services, viewer)
     [change] = await first(services.live.owner(viewer, last), 1)
     assert change.record.subject_id == again.id
+
+
+@pytest.mark.parametrize("of_list", [False, True])
+async def test_who_takes_his_number_first_and_commits_last_is_not_passed_over(
+    services: Services, store: Store, viewer: Viewer, of_list: bool
+) -> None:
+    slow, fast = [await stored_conversation(services, viewer) for _ in range(2)]
+    live = services.live
+    follow = live.owner(viewer, None) if of_list else live.conversation(viewer, slow.id, None)
+    waiting = asyncio.create_task(until_title(follow, "second"))
+    await eventually(lambda: live.followers)
+    took, release = asyncio.Event(), asyncio.Event()
+
+    async def commit_last() -> None:
+        async with store.write(viewer) as unit:
+            here = await unit.conversations.lock(slow.id)
+            revision, owner_revision = here.revision + 1, await unit.next_owner_revision()
+            values = {"revision": revision, "own_revision": revision, "title": "first"}
+            await unit.conversations.update(slow.id, **values, owner_revision=owner_revision)
+            took.set()
+            await release.wait()
+
+    holding = asyncio.create_task(commit_last())
+    await took.wait()
+    place, changes = fast if of_list else slow, ConversationChanges(title="second")
+    passing = asyncio.create_task(services.conversations.update(viewer, place.id, changes))
+    # Longer than it takes to find what nobody announced: nothing may be told out of turn.
+    await asyncio.sleep(POLL_SECONDS + 0.3)
+    assert not passing.done()
+    release.set()
+    await asyncio.gather(holding, passing)
+    found = await waiting
+    # Of one conversation the last state alone may be told; of the list, each of the two.
+    assert [title for _, title in found] in (["first", "second"], [] if of_list else ["second"])
+    assert found == sorted(found)
+
+
+async def until_title(changes: AsyncGenerator[Change], title: str) -> list[tuple[int, str]]:
+    """Revisions and titles of conversations up to the first with a title."""
+    found: list[tuple[int, str]] = []
+    async with asyncio.timeout(PATIENCE), aclosing(changes):
+        async for change in changes:
+            assert change.record.conversation is not None
+            found.append((change.record.revision, change.record.conversation.title))
+            if found[-1][1] == title:
+                break
+    return found
 
 
 async def test_one_reading_serves_all_who_follow(
