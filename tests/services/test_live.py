@@ -252,6 +252,33 @@ async def test_one_reading_serves_all_who_follow(
     assert abs(few - many) <= 1
 
 
+async def test_those_who_only_wait_cost_no_connection_and_no_statement_each(
+    services: Services, store: Store, viewer: Viewer, statements: Statements
+) -> None:
+    places = [await stored_conversation(services, viewer) for _ in range(20)]
+    polls: list[int] = []
+    for each in (1, 50):
+        waiting = [
+            asyncio.create_task(first(services.live.conversation(viewer, place.id, None), 1))
+            for place in places
+            for _ in range(each)
+        ]
+        while services.live.followers < len(waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        statements.clear()
+        await asyncio.sleep(2 * POLL_SECONDS + 0.5)
+        polls.append(statements.count)
+        # A thousand are many more than there are connections, and there is one for who reads.
+        async with store.read(viewer, snapshot=True) as unit:
+            assert await unit.conversations.find(places[0].id)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await eventually(lambda: services.live.followers == 0)
+    assert abs(polls[0] - polls[1]) <= 2  # as one more look may fall into the time
+    assert max(polls) < 10
+
+
 async def test_who_is_too_slow_is_told_to_come_again(
     services: Services, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
