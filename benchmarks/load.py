@@ -25,9 +25,16 @@ class Result:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that a process has used, in user and in system mode."""
+    """Processor time that a process and its children have used, in user and in system mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    own = (int(fields[11]) + int(fields[12])) / TICKS
+    return own + sum(map(cpu_seconds, children(pid)))
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in tasks for child in each.read_text().split()]
 
 
 def peak_megabytes(pid: int) -> float:

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,8 +55,10 @@ def bodies(conversations: int) -> dict[str, Callable[[int], bytes]]:
 
 
 @contextmanager
-def server(database_url: str) -> Iterator[tuple[int, int]]:
-    """A running server: its port and its process id."""
+def server(
+    database_url: str, command: Sequence[str] = ("app.py",), **given: str
+) -> Iterator[tuple[int, int]]:
+    """A running server: its port and its process id. ``given`` are settings."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -65,9 +67,10 @@ def server(database_url: str) -> Iterator[tuple[int, int]]:
         "CONVERSA_DATABASE_URL": database_url,
         "CONVERSA_PORT": str(port),
         "CONVERSA_LOG_LEVEL": "warning",
+        **{f"CONVERSA_{name.upper()}": value for name, value in given.items()},
     }
     process = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     )
     try:
         _wait(port, process)

@@ -7,12 +7,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.config import Settings
 from backend.database import postgresql, sqlite
+from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
 from backend.errors import ConfigurationError
 
@@ -39,6 +40,15 @@ class Database:
         self._writer: AsyncEngine = engines.writer_engine(self.url, settings)
         self._reader: AsyncEngine | InloopEngine = engines.reader_engine(self.url, settings)
         self._long_reader: AsyncEngine = engines.long_reader_engine(self.url, settings)
+        self._groups: GroupWriter | None = None
+        if self.dialect == "sqlite":
+            self._groups = sqlite.group_writer(self.url, settings)
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What every statement goes through, for who wants to listen."""
+        used = (self._reader, self._long_reader, self._writer, self._groups)
+        return tuple(each.sync_engine for each in used if each is not None)
 
     @property
     def location(self) -> str:
@@ -76,14 +86,32 @@ class Database:
             yield connection
             await connection.rollback()
 
+    @property
+    def groups_writes(self) -> bool:
+        """Whether short writes share their commits, on the loop's thread."""
+        return self._groups is not None
+
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: committed when the block ends, rolled back when it raises."""
-        async with self._writer.begin() as connection:
-            yield connection
+    async def write(self, *, short: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction: committed when the block ends, rolled back when it raises.
+
+        ``short`` is for a few statements of a few rows each, by an index: where writes are grouped,
+        everybody waits for what they take, and their commits are shared.
+        """
+        if self._groups is None:
+            async with self._writer.begin() as connection:
+                yield connection
+        elif short:
+            async with self._groups.write() as connection:
+                yield connection
+        else:
+            async with self._groups.alone(), self._writer.begin() as connection:
+                yield connection
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._reader.dispose()
         await self._long_reader.dispose()
+        if self._groups is not None:
+            await self._groups.dispose()
         await self._writer.dispose()

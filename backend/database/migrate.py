@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from backend.config import Settings
 from backend.database import postgresql, sqlite
 from backend.database.database import database_url
+from backend.lazy import Lazy
+
+if TYPE_CHECKING:
+    from alembic import command, config, script
+else:
+    command = Lazy("alembic.command")
+    config = Lazy("alembic.config")
+    script = Lazy("alembic.script")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do, as long as every process that migrates takes the same one.
 ADVISORY_LOCK = 0x436F6E76
 
 
-def alembic_config() -> Config:
+def alembic_config() -> config.Config:
     """Alembic's configuration, the same as alembic.ini's."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
+    made = config.Config()
+    made.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return made
 
 
 def head_revision() -> str:
     """The newest migration's identifier."""
-    return ScriptDirectory.from_config(alembic_config()).get_current_head() or ""
+    return script.ScriptDirectory.from_config(alembic_config()).get_current_head() or ""
+
+
+def newest_file() -> str:
+    """The same by the names of the files, which are numbered, without loading Alembic for it."""
+    return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
 
 
 async def migrate(settings: Settings, revision: str = "head") -> bool:
@@ -50,10 +60,17 @@ async def migrate(settings: Settings, revision: str = "head") -> bool:
 def _upgrade(connection: Connection, revision: str) -> bool:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-    before = MigrationContext.configure(connection).get_current_revision()
-    if before == head_revision() and revision == "head":
+    if revision == "head" and _stored_revision(connection) == newest_file():
         return False
-    config = alembic_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    given = alembic_config()
+    given.attributes["connection"] = connection
+    command.upgrade(given, revision)
     return True
+
+
+def _stored_revision(connection: Connection) -> str | None:
+    """The migration that was run last, by Alembic's own table; None before the first."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found

@@ -1,4 +1,4 @@
-"""SQLite engines: one connection that writes, a pool that can only read."""
+"""SQLite engines: two connections that write in turn, and pools that can only read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from backend.config import Settings
+from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
 from backend.database.timeouts import end_long_statements, tell_timeouts
 from backend.errors import ConfigurationError
@@ -59,19 +60,37 @@ def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
     return engine
 
 
+def group_writer(url: URL, settings: Settings) -> GroupWriter:
+    """A connection for short writes, which share their commits."""
+    synchronous = settings.synchronous.upper()
+    # It waits for another process's lock without keeping the loop's thread.
+    pragmas = {**PRAGMAS, "synchronous": synchronous, "busy_timeout": "0"}
+    return GroupWriter(
+        _inloop_engine(url, settings, pragmas),
+        patience=settings.pool_timeout,
+        lock_patience=int(PRAGMAS["busy_timeout"]) / 1000,
+    )
+
+
 def reader_engine(url: URL, settings: Settings) -> InloopEngine:
     """Connections that cannot write, for short reads; each statement is its own snapshot."""
+    engine = _inloop_engine(url, settings, {**PRAGMAS, "query_only": "ON"})
+    return InloopEngine(engine, keep=settings.read_connections)
+
+
+def _inloop_engine(url: URL, settings: Settings, pragmas: dict[str, str]) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(sqlite_path(url))),
         poolclass=NullPool,
         query_cache_size=1000,
         hide_parameters=True,
-        # Only ever used by the loop's thread; it may be another's that closes them at the end.
+        # Only ever used by one thread at a time, the loop's or, for a commit, another; and it may
+        # be yet another's that closes it at the end.
         connect_args={"check_same_thread": False},
     )
-    _on_connect(engine, {**PRAGMAS, "query_only": "ON"})
+    _on_connect(engine, pragmas)
     _limit(engine, settings)
-    return InloopEngine(engine, keep=settings.read_connections)
+    return engine
 
 
 def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:

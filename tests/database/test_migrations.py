@@ -20,7 +20,13 @@ from alembic.script import ScriptDirectory
 from backend.config import Settings
 from backend.database import postgresql, sqlite
 from backend.database.database import database_url
-from backend.database.migrate import MIGRATIONS, alembic_config, head_revision, migrate
+from backend.database.migrate import (
+    MIGRATIONS,
+    alembic_config,
+    head_revision,
+    migrate,
+    newest_file,
+)
 from backend.models import Owner
 from tests.support.databases import Databases, settings_for
 from tests.support.processes import ROOT, python_module, read_line, write_line
@@ -162,3 +168,7 @@ def inside(settings: Settings, action: Callable[[sa.Connection], Result]) -> Res
             await engine.dispose()
 
     return asyncio.run(run())
+
+
+def test_the_newest_file_is_the_head(settings: Settings) -> None:
+    assert newest_file() == head_revision(), settings.database_url

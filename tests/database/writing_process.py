@@ -14,14 +14,19 @@ from tests.support.conversations import say, stored_conversation
 from tests.support.databases import settings_for
 
 
-async def write(url: str) -> None:
-    """Prints the conversation's id, then the number of each message that is stored."""
+async def write(url: str, writers: int) -> None:
+    """Prints the conversation's id, then the number of each message once it is stored."""
     services = Services(Store(Database(settings_for(url))))
     made = await stored_conversation(services, LOCAL_VIEWER)
     acknowledge(made.id)
-    for number in count(1):
-        await say(services, LOCAL_VIEWER, made.id, str(number))
-        acknowledge(str(number))
+    numbers = count(1)
+
+    async def add() -> None:
+        for number in numbers:
+            await say(services, LOCAL_VIEWER, made.id, str(number))
+            acknowledge(str(number))
+
+    await asyncio.gather(*(add() for _ in range(writers)))
 
 
 def acknowledge(line: str) -> None:
@@ -31,4 +36,4 @@ def acknowledge(line: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(write(sys.argv[1]))
+    asyncio.run(write(sys.argv[1], int(sys.argv[2])))

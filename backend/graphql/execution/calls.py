@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -12,10 +13,10 @@ from graphql import FieldNode, GraphQLField
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.language.visitor import Visitor, visit
 from strawberry import Schema
-from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from backend.graphql.execution.errors import Unsupported
+from backend.graphql.execution.inputs import Entry, converted, converters
 
 NO_VARIABLES = VariableValues({}, {})
 # What a resolver cannot change under the next one's hands.
@@ -46,14 +47,13 @@ class Arguments:
     definition: GraphQLField
     field: StrawberryField
     node: FieldNode
+    _entries: list[Entry] = dataclass_field(default_factory=list)
 
-    def values(self, variables: VariableValues, info: Any) -> dict[str, Any]:
+    def values(self, variables: VariableValues) -> dict[str, Any]:
         """What the resolver is called with; raises where a value does not fit."""
-        given = get_argument_values(self.definition, self.node, variables)
-        converter = self.schema.schema_converter
-        return convert_arguments(
-            given, self.field.arguments, converter.scalar_registry, converter.config, info
-        )
+        if not self._entries:
+            self._entries.extend(converters(self.schema, self.field.arguments))
+        return converted(self._entries, get_argument_values(self.definition, self.node, variables))
 
     def constant(self) -> Mapping[str, Any] | None:
         """The values, if they are the same whenever the operation is executed."""
@@ -61,7 +61,7 @@ class Arguments:
             return {}
         if _has_variables(self.node):
             return None
-        found = self.values(NO_VARIABLES, CallInfo(None, {}))
+        found = self.values(NO_VARIABLES)
         return found if all(isinstance(each, IMMUTABLE) for each in found.values()) else None
 
 

@@ -48,7 +48,7 @@ class Run:
         """The arguments of a field, made once for all its objects."""
         found = self._values.get(index)
         if found is None:
-            found = self._values[index] = self._dynamic[index].values(self._variables, self.info)
+            found = self._values[index] = self._dynamic[index].values(self._variables)
         return found
 
     async def finish(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -60,5 +61,9 @@ def bench(sqlite_databases: SqliteDatabases) -> Iterator[Bench]:
     viewer = Viewer(owner_id="ana", name="Ana")
     with asyncio.Runner() as runner:
         library = runner.run(filled(services, viewer))
+        # Garbage is collected after every answer: only what is made from here on is looked through.
+        gc.collect()
+        gc.freeze()
         yield Bench(runner, sqlite_path(database.url), library, Both(services, viewer))
+        gc.unfreeze()
         runner.run(database.close())

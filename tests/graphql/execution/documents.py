@@ -33,12 +33,14 @@ BAD: dict[str, list[Any]] = {
     "String": ["", "\0", 1, None],
     "DateTime": ["yesterday", "2026-01-01", None],
     "Boolean": ["true", None],
+    "Float": ["1", -1.0, 7.5, None],
 }
 GOOD: dict[str, list[Any]] = {
     "Int": [0, 1, 2, 3, 20],
     "String": ["x", "y", "pla", "É"],
     "DateTime": ["2026-01-01T12:02:00Z", "2030-01-01T00:00:00+02:00", "1999-12-31T23:59:59.5Z"],
     "Boolean": [True, False],
+    "Float": [0.25, 0.5],
 }
 PAGES: list[tuple[str, ...]] = [(), ("first",), ("last",), ("first", "after"), ("last", "before")]
 

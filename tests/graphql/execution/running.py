@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from backend.graphql.parameters import Parameters
 from backend.graphql.schema import schema
 from backend.security.viewer import Viewer
 from backend.services.container import Services
+from tests.graphql.execution.leftovers import collected
 
 LIMITS = QueryLimits(
     max_tokens=100_000,
@@ -59,20 +61,29 @@ class Both:
         return mine, await self.answer(self.reference, text, variables)
 
     async def event_answers(
-        self, text: str, variables: dict[str, Any], event: Any
-    ) -> tuple[bytes, bytes]:
-        """The compiled answer to an event, and graphql-core's."""
-        parameters = Parameters(query=text, variables=variables)
-        admission = self.compiled.admit(parameters)
-        answers = []
-        for operations in (self.compiled, self.reference):
+        self, text: str, variables: dict[str, Any], events: Sequence[Any]
+    ) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        """The compiled answers to events, and graphql-core's."""
+        admission = self.compiled.admit(Parameters(query=text, variables=variables))
+        given = (admission, variables, events)
+        compiled = await collected(self._event_bodies(self.compiled, *given))
+        return compiled, await collected(self._event_bodies(self.reference, *given))
+
+    async def _event_bodies(
+        self,
+        operations: Operations,
+        admission: Admission,
+        variables: dict[str, Any],
+        events: Sequence[Any],
+    ) -> list[bytes]:
+        bodies = []
+        for event in events:
             context = Context(self.services, self.viewer, streaming=True)
-            execute = partial(operations.execution.execute_event, admission, variables, context)
-            result = await execute(
-                event, partial(_by_executor, admission, variables, context, event)
-            )
-            answers.append(_sorted(result_body(result)))
-        return answers[0], answers[1]
+            refer = partial(_by_executor, admission, variables, context, event)
+            execute = operations.execution.execute_event
+            result = await execute(admission, variables, context, event, refer)
+            bodies.append(_sorted(result_body(result)))
+        return bodies
 
     async def compiled_answer(self, text: str, variables: dict[str, Any] | None = None) -> Any:
         """The compiled answer, as JSON."""
@@ -88,8 +99,13 @@ class Both:
         """The answer of one way; raises Rejected."""
         parameters = Parameters(query=text, variables=variables)
         admission = operations.admit(parameters)
+        return (await collected(self._bodies(operations, admission, parameters)))[0]
+
+    async def _bodies(
+        self, operations: Operations, admission: Admission, parameters: Parameters
+    ) -> list[bytes]:
         context = Context(self.services, self.viewer)
-        return _sorted(result_body(await operations.execute(admission, parameters, context)))
+        return [_sorted(result_body(await operations.execute(admission, parameters, context)))]
 
 
 async def _by_executor(

@@ -1,0 +1,118 @@
+"""Statements of which everything is known beforehand, compiled once for each database.
+
+Sent as the driver takes them, they cost a third of what Core takes to find and fill in what it has
+compiled. They are for those that every write or every request sends: no lists as parameters, no
+defaults of columns, rows as the driver makes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import CursorResult, Dialect, bindparam, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.database.inloop import direct
+
+Convert = Callable[[Any], Any] | None
+Compiled = tuple[str, dict[str, Any], tuple[tuple[str, Convert], ...]]
+"""SQL, the values that stand in the statement itself, and the order and form of all."""
+
+
+class Prepared:
+    """One statement; its parameters have names, all of which must be given."""
+
+    def __init__(self, statement: Any) -> None:
+        self._statement = statement
+        self._compiled: dict[type[Dialect], Compiled] = {}
+        self._results: dict[type[Dialect], tuple[Convert, ...]] = {}
+
+    async def run(self, connection: AsyncConnection, given: dict[str, Any]) -> CursorResult[Any]:
+        """What the statement returns; the driver's errors come wrapped as always."""
+        found = self._for(connection.dialect)
+        return await connection.exec_driver_sql(found[0], _values(found, given))
+
+    async def first(
+        self, connection: AsyncConnection, given: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """The first row the statement returns, as the driver makes it."""
+        here = direct(connection)
+        if here is None:
+            row = (await self.run(connection, given)).first()
+            return tuple(row) if row is not None else None
+        found = self._for(connection.dialect)
+        rows = here.send(found[0], [_values(found, given)])
+        return rows[0] if rows else None
+
+    def _for(self, dialect: Dialect) -> Compiled:
+        found = self._compiled.get(type(dialect))
+        if found is None:
+            found = self._compiled[type(dialect)] = self._compile(dialect)
+        return found
+
+    async def row(
+        self, connection: AsyncConnection, given: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """The first row of a SELECT, its values as Core would make them; None where there is none.
+
+        Whoever takes the rows of ``run`` gets them as the driver makes them.
+        """
+        result = await self.run(connection, given)
+        found = result.cursor.fetchone()
+        result.close()
+        if found is None:
+            return None
+        dialect = connection.dialect
+        converts = self._results.get(type(dialect))
+        if converts is None:
+            converts = self._results[type(dialect)] = tuple(
+                column.type.dialect_impl(dialect).result_processor(dialect, None)
+                for column in self._statement.selected_columns
+            )
+        return tuple(
+            [
+                value if convert is None else _converted(convert, value)
+                for value, convert in zip(found, converts, strict=True)
+            ]
+        )
+
+    def _compile(self, dialect: Dialect) -> Compiled:
+        compiled = self._statement.compile(dialect=dialect)
+        converters = {
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+            for name, bind in compiled.binds.items()
+        }
+        places = tuple((name, converters[name]) for name in compiled.positiontup)
+        constants = {
+            name: compiled.binds[name].value
+            for name, _ in places
+            if not compiled.binds[name].required
+        }
+        return str(compiled), constants, places
+
+
+def _values(found: Compiled, given: dict[str, Any]) -> tuple[Any, ...]:
+    _, constants, places = found
+    if constants:
+        given = constants | given
+    return tuple(
+        [
+            given[name] if convert is None else _converted(convert, given[name])
+            for name, convert in places
+        ]
+    )
+
+
+@lru_cache(maxsize=256)
+def update_by_id(model: Any, names: frozenset[str]) -> Prepared:
+    """The change of these columns of one of an owner's rows; its parameters are ``owner``, ``id``
+    and the columns' names after ``new_``."""
+    values = {name: bindparam(f"new_{name}", type_=getattr(model, name).type) for name in names}
+    is_the_one = (model.owner_id == bindparam("owner"), model.id == bindparam("id"))
+    return Prepared(update(model).where(*is_the_one).values(values))
+
+
+def _converted(convert: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else convert(value)

@@ -1,0 +1,145 @@
+"""Acknowledged appends over HTTP at full durability: grouped commits, and a commit for each.
+
+    python -m benchmarks.appends [--database URL] [--workers 1] [--clients 8] [--seconds 5]
+
+On SQLite the server runs twice, as it is and with a transaction and a commit for every write; the
+two take turns. Each client appends one message after the other, first each to a conversation of
+its own, then all to one. What was acknowledged is counted in the database afterwards. CPU is that
+of the server with its workers, without the database's processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import orjson
+
+from backend.cli import cli
+from backend.config import load_settings
+from backend.database.database import Database
+from backend.database.migrate import migrate
+from benchmarks.load import cpu_seconds, post, request
+from benchmarks.requests import APPEND, server
+
+CREATE = 'mutation { createConversation(input: {title: "Appends"}) { conversation { id } } }'
+COUNT = "query Count($id: ID!) { conversation(id: $id) { messageCount } }"
+TEXT = "An appended message of some forty words. " * 5
+ONE_BY_ONE = ("-m", "benchmarks.appends", "--one-by-one")
+ROUNDS = 3
+
+
+class Figures:
+    """Of one run: appends a second, milliseconds, milliseconds of processor time an append."""
+
+    def __init__(self, times: list[float], elapsed: float, cpu: float) -> None:
+        times.sort()
+        self.rate = len(times) / elapsed
+        self.p50 = times[len(times) // 2] * 1000
+        self.p99 = times[min(len(times) - 1, int(len(times) * 0.99))] * 1000
+        self.cpu = cpu / len(times) * 1000
+
+
+async def measure(port: int, pid: int, clients: int, seconds: float, *, apart: bool) -> Figures:
+    """Appends from so many connections at once; raises where one was lost."""
+    ids = [await _ask(port, CREATE) for _ in range(clients if apart else 1)]
+    targets = [each["createConversation"]["conversation"]["id"] for each in ids]
+    times: list[float] = []
+    begun, used = time.perf_counter(), cpu_seconds(pid)
+    end = begun + seconds
+    await asyncio.gather(
+        *(_append(port, targets[n % len(targets)], end, times) for n in range(clients))
+    )
+    elapsed, used = time.perf_counter() - begun, cpu_seconds(pid) - used
+    counts = [
+        (await _ask(port, COUNT, id=each))["conversation"]["messageCount"] for each in targets
+    ]
+    if sum(counts) != len(times):
+        raise RuntimeError(f"{len(times)} were acknowledged, {sum(counts)} are stored")
+    return Figures(times, elapsed, used)
+
+
+async def _append(port: int, target: str, end: float, times: list[float]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    given = {"conversationId": target, "role": "USER", "content": TEXT}
+    body = request(APPEND, input=given)
+    while time.perf_counter() < end:
+        begun = time.perf_counter()
+        answer = await post(reader, writer, body)
+        times.append(time.perf_counter() - begun)
+        if b'"userErrors":[]' not in answer:
+            raise RuntimeError(answer[:500].decode())
+    writer.close()
+
+
+async def _ask(port: int, query: str, **variables: Any) -> Any:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = orjson.loads(await post(reader, writer, request(query, **variables)))
+    writer.close()
+    if answer.get("errors"):
+        raise RuntimeError(str(answer["errors"]))
+    return answer["data"]
+
+
+def compare(ways: dict[str, tuple[int, int]], options: argparse.Namespace) -> None:
+    """Measures the servers (port, process id) in turn and prints medians."""
+    print("way          clients  conversations   appends/s   p50 ms   p99 ms   CPU ms")
+    for clients in options.clients:
+        for apart in (True, False):
+            found: dict[str, list[Figures]] = {name: [] for name in ways}
+            for _ in range(options.rounds):
+                for name, (port, pid) in ways.items():
+                    run = measure(port, pid, clients, options.seconds, apart=apart)
+                    found[name].append(asyncio.run(run))
+            for name, runs in found.items():
+                rate, p50, p99, cpu = (
+                    median(getattr(run, figure) for run in runs)
+                    for figure in ("rate", "p50", "p99", "cpu")
+                )
+                print(
+                    f"{name:<12} {clients:>7}  {clients if apart else 1:>13} {rate:>11.0f} "
+                    f"{p50:>8.2f} {p99:>8.2f} {cpu:>8.2f}"
+                )
+
+
+def serve_one_by_one() -> None:
+    """Serves with a transaction and a commit of its own for every write."""
+    write = Database.write
+    Database.write = lambda self, *, short=False: write(self, short=False)  # type: ignore[method-assign]
+    sys.argv = ["app.py"]
+    cli()
+
+
+def main() -> None:
+    """Reads the command line and runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", help="an empty database; by default a file is made")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 16])
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--one-by-one", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one_by_one:
+        serve_one_by_one()
+        return
+    command = ("app.py", "serve", "--workers", str(options.workers))
+    if options.database:
+        asyncio.run(migrate(load_settings(database_url=options.database)))
+        with server(options.database, command) as running:
+            compare({"one by one": running}, options)
+        return
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        new, old = (f"sqlite:///{folder}/{name}.db" for name in ("grouped", "each"))
+        with server(new, command) as grouped, server(old, ONE_BY_ONE) as each:
+            compare({"grouped": grouped, "a commit each": each}, options)
+
+
+if __name__ == "__main__":
+    main()
