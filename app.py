@@ -21,6 +21,7 @@ from backend.security.exposure import check_exposure
 from backend.security.journal import Journal
 from backend.services.authentication import Authentication
 from backend.services.container import Services
+from backend.services.embedders import check_embedder
 from backend.services.lifecycle import serving
 
 
@@ -28,6 +29,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The whole server as an ASGI application; its start opens and migrates the database."""
     settings = settings or load_settings()
     check_exposure(settings)
+    check_embedder(settings)
     database = Database(settings)
     bus = open_bus(settings, lambda: database_bus(database))
     services = Services(Store(database, bus))

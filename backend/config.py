@@ -6,7 +6,14 @@ import re
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.errors import ConfigurationError
@@ -19,6 +26,8 @@ Names = Annotated[tuple[str, ...], NoDecode]
 Choice = Annotated[int | None, BeforeValidator(lambda given: None if given == "" else given)]
 """A number, or None for what the mode of authentication suggests."""
 PEPPER_CHARACTERS = 32
+ADDRESS = re.compile(r"https?://")
+SECRET_KEEPING = re.compile(r"https://|http://(localhost|127\.[0-9.]+|\[::1\])([:/]|$)")
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 
@@ -93,7 +102,8 @@ class Settings(BaseSettings):
         30.0,
         gt=0,
         le=3600,
-        description="Seconds after which a GraphQL request that has no answer yet is ended.",
+        description="Seconds after which a request that has no answer yet is ended. "
+        "Imports by REST last as long as their file.",
     )
     keep_alive: float = Field(
         12.0, gt=0, le=300, description="Seconds between signs of life on a silent HTTP stream."
@@ -211,6 +221,34 @@ class Settings(BaseSettings):
         "plain", description="How lines are logged: for people, or as an object each."
     )
 
+    embedder_model: str = Field(
+        "", description="What the API is asked for as `model`. For an embedder behind an address."
+    )
+    embedder_dimensions: int = Field(
+        0,
+        ge=0,
+        le=16_384,
+        description="How long its vectors are. For an embedder behind an address.",
+    )
+    embedder_key: SecretStr = Field(
+        SecretStr(""), description="The key it is asked with; empty: none. Over https or loopback."
+    )
+    embedder_query_prefix: str = Field(
+        "", description="What the model wants before what is looked for, such as `query: `."
+    )
+    embedder_passage_prefix: str = Field(
+        "", description="What the model wants before what is to be found, such as `passage: `."
+    )
+    embedder_threads: int = Field(
+        1, ge=1, le=64, description="Cores that a model in this process may use."
+    )
+    embedder: str = Field(
+        "",
+        description="What makes vectors of messages, so that search goes by meaning too. Empty: "
+        "nothing; a folder that `python app.py models fetch` has filled; or the address of an API "
+        "like OpenAI's up to before /embeddings, such as https://host/v1.",
+    )
+
     def unless_open(self, chosen: int | None, otherwise: int) -> int:
         """A limit as it was chosen; if it was not, a default, or none (0) in the mode none."""
         if chosen is not None:
@@ -255,6 +293,19 @@ class Settings(BaseSettings):
         if isinstance(names, str):
             return tuple(name.strip().lower() for name in names.split(",") if name.strip())
         return names
+
+    @field_validator("embedder")
+    @classmethod
+    def _askable(cls, embedder: str, given: ValidationInfo) -> str:
+        if not ADDRESS.match(embedder):
+            return embedder
+        for name in ("embedder_model", "embedder_dimensions"):
+            if not given.data.get(name):
+                raise ValueError(f"an address needs {PREFIX}{name.upper()} as well")
+        key = given.data.get("embedder_key")
+        if key and key.get_secret_value() and not SECRET_KEEPING.match(embedder):
+            raise ValueError("a key is sent over https, or to this machine alone")
+        return embedder
 
     @field_validator("cors_origins")
     @classmethod

@@ -61,6 +61,18 @@ class TimedOut(ConversaError):
     code = "TIMEOUT"
 
 
+class NoEmbedder(ConversaError):
+    """It takes an embedder, and none is configured."""
+
+    code = "NO_EMBEDDER"
+
+
+class EmbedderUnavailable(ConversaError):
+    """The embedder that is configured cannot be used now; it may be later."""
+
+    code = "EMBEDDER_UNAVAILABLE"
+
+
 class Conflict(ConversaError):
     """The stored state is not the expected one; ``current_revision`` is the stored revision."""
 

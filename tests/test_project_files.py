@@ -35,6 +35,10 @@ def test_no_package_is_locked_twice() -> None:
     assert not pins("requirements.txt").keys() & pins("requirements-dev.txt").keys()
 
 
+def test_what_a_model_needs_is_what_is_tested() -> None:
+    assert pins("requirements-models.txt").items() <= pins("requirements-dev.txt").items()
+
+
 def test_the_example_environment_is_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / ".env.example").read_text("utf-8")
     example = dict(re.findall(r"^# (\w+)=(.*)$", text, re.MULTILINE))

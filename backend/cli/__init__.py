@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from backend.cli.documents import documents
+from backend.cli.embedding import embed
 from backend.cli.keys import keys
+from backend.cli.models import models
 from backend.cli.searching import reindex, search
 from backend.cli.serving import serve
 from backend.cli.transfers import export_chats, import_chats
@@ -35,6 +38,9 @@ cli.command()(schema)
 cli.command()(check)
 cli.command()(search)
 cli.command()(reindex)
+cli.command()(embed)
+cli.command()(documents)
+cli.add_typer(models)
 cli.add_typer(keys)
 
 __all__ = ["cli"]

@@ -21,6 +21,11 @@ FORMAT = "%(asctime)s %(levelname)-7s %(name)s %(message)s"
 OUTSIDE = "-"
 _PLAIN = re.compile(r"[\w.:/@{}*+-]+", re.ASCII)
 
+CLIENT_FAULTS = (
+    "ASGI callable returned without completing handshake.",
+    "Invalid UTF-8 sequence received from client.",
+)
+
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
@@ -59,6 +64,14 @@ class JsonFormatter(Told):
         return json.dumps(told, ensure_ascii=False, default=str)
 
 
+class ClientFaults(logging.Filter):
+    """Drops what uvicorn logs as its own error and is only what a client did: a handshake that was
+    refused with a reason, a text frame that is no UTF-8. Else anybody could fill the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.msg not in CLIENT_FAULTS
+
+
 def log_config(settings: Settings) -> dict[str, Any]:
     """The configuration for `logging.config.dictConfig`.
 
@@ -69,11 +82,13 @@ def log_config(settings: Settings) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"faults": {"()": ClientFaults}},
         "formatters": {"line": {"()": formatter, "says": name == "DEBUG"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": name},
         "loggers": {
             "uvicorn": {"level": "WARNING" if name == "INFO" else name},
+            "uvicorn.error": {"filters": ["faults"]},
             "uvicorn.asgi": {"level": "WARNING"},
             "alembic": {"level": "WARNING"},
             "aiosqlite": {"level": "WARNING"},

@@ -75,9 +75,11 @@ def _reason(error: Exception) -> str:
 async def services_of(settings: Settings) -> AsyncIterator[Services]:
     """The services over the settings' database, whose statements may take as long as they take."""
     database = Database(settings.model_copy(update={"statement_timeout": 0}))
+    services = Services(Store(database))
     try:
-        yield Services(Store(database))
+        yield services
     finally:
+        await services.embedding.close()
         await database.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -12,7 +13,23 @@ from backend.cli.running import one_line_failures, ready, run, say, services_of,
 from backend.config import Settings
 from backend.limits import PAGE_SIZE
 from backend.security.viewer import LOCAL_VIEWER, Viewer
-from backend.services.search import SearchHit
+from backend.services.search import HitPage, SearchHit
+from backend.services.semantic import SearchMode
+
+
+class Mode(StrEnum):
+    """What a search goes by."""
+
+    lexical = "lexical"
+    semantic = "semantic"
+    hybrid = "hybrid"
+
+
+MODES: dict[Mode, SearchMode] = {
+    Mode.lexical: "lexical",
+    Mode.semantic: "semantic",
+    Mode.hybrid: "hybrid",
+}
 
 
 def search(
@@ -20,17 +37,22 @@ def search(
     first: Annotated[
         int, typer.Option(min=1, max=PAGE_SIZE, help="How many messages to show.")
     ] = 10,
+    mode: Annotated[
+        Mode, typer.Option(help="By words, by meaning (which needs an embedder), or by both.")
+    ] = Mode.hybrid,
     owner: Annotated[str, typer.Option(help="Whose chats.")] = LOCAL_VIEWER.owner_id,
 ) -> None:
     """Find messages by what they say."""
     with one_line_failures():
         settings = settings_of()
-    hits = run(_found(settings, Viewer(owner_id=owner, name=owner), query, first))
-    for hit in hits:
+    page = run(_found(settings, Viewer(owner_id=owner, name=owner), query, first, MODES[mode]))
+    for hit in page.rows:
         for line in _lines(hit):
             typer.echo(line)
-    if not hits:
+    if not page.rows:
         say("Nothing was found.")
+    if page.mode != mode and settings.embedder:
+        say("By words alone: the embedder cannot be asked now.")
 
 
 def reindex() -> None:
@@ -41,10 +63,12 @@ def reindex() -> None:
     say("1 message." if done == 1 else f"{done} messages.")
 
 
-async def _found(settings: Settings, viewer: Viewer, query: str, first: int) -> list[SearchHit]:
+async def _found(
+    settings: Settings, viewer: Viewer, query: str, first: int, mode: SearchMode
+) -> HitPage:
     await ready(settings)
     async with services_of(settings) as services:
-        return (await services.search.search(viewer, query, first=first)).rows
+        return await services.search.search(viewer, query, first=first, mode=mode)
 
 
 async def _reindexed(settings: Settings) -> int:

@@ -20,6 +20,7 @@ from backend.database.database import database_url
 from backend.errors import ConfigurationError
 from backend.security.exposure import check_exposure
 from backend.services.authentication import Authentication
+from backend.services.embedders import check_embedder
 from backend.utils.frames import with_room
 
 APPLICATION = "app:create_app"
@@ -41,6 +42,7 @@ def serve(
     with one_line_failures():
         settings = settings_of(host=host, port=port)
         check_exposure(settings)
+        check_embedder(settings)
         run(_prepare(settings))
         listening = listen(settings)
     # The application reads its settings itself, in this process or in several others.

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from backend.config import Settings
 from backend.errors import ConfigurationError
 from backend.events.bus import LocalBus
-from backend.events.redis import RedisBus
+from backend.lazy import Lazy
+
+if TYPE_CHECKING:
+    from backend.events import redis
+else:
+    redis = Lazy("backend.events.redis")
 
 
 def open_bus(settings: Settings, database_bus: Callable[[], LocalBus]) -> LocalBus:
@@ -18,5 +24,5 @@ def open_bus(settings: Settings, database_bus: Callable[[], LocalBus]) -> LocalB
     if url == "local:":
         return LocalBus()
     if url.startswith(("redis://", "rediss://", "unix://")):
-        return RedisBus(url)
+        return redis.RedisBus(url)
     raise ConfigurationError("CONVERSA_EVENTS_URL: must be empty, local: or redis://host")

@@ -13,11 +13,15 @@ from graphql import parse, print_ast
 SORTED = ("definitions", "fields", "arguments", "values", "types", "interfaces", "operation_types")
 # A schema definition and the like have no name and come first.
 UNNAMED = ""
+# The library prints the directive of the specification without a word about it.
+UNDESCRIBED = "directive @oneOf on INPUT_OBJECT"
+ONE_OF = '"""Exactly one field of such an input is given, and not as null."""'
 
 
 def sorted_sdl(schema: strawberry.Schema) -> str:
     """The whole schema, directives and descriptions included; ends in a line break."""
-    return print_ast(_sorted(parse(schema.as_str()))).rstrip() + "\n"
+    text = schema.as_str().replace(f"\n{UNDESCRIBED}", f"\n{ONE_OF}\n{UNDESCRIBED}")
+    return print_ast(_sorted(parse(text))).rstrip() + "\n"
 
 
 def _sorted(node: Any) -> Any:

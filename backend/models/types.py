@@ -15,6 +15,9 @@ Id = String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 Serial = BigInteger().with_variant(Integer, "sqlite")
 """A number that the database counts up; SQLite does so for its plain integer alone."""
 
+NEVER_AGAIN = {"sqlite_autoincrement": True}
+"""For tables whose numbers are not given again once the last row is deleted."""
+
 SortKey = Text().with_variant(Text(collation="C"), "postgresql")
 """Text that sorts by code point on both databases, whatever the server's locale."""
 

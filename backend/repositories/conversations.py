@@ -19,7 +19,6 @@ from sqlalchemy import (
     insert,
     select,
     tuple_,
-    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,13 +27,15 @@ from backend.ids import parse_id
 from backend.models import Conversation, ConversationTag, ConversationTombstone
 from backend.repositories.collisions import collisions
 from backend.repositories.pages import Key, Page, Window, cut
+from backend.repositories.prepared import Prepared, update_by_id
 from backend.repositories.records import ConversationRecord
 from backend.repositories.rows import Column, chosen_columns, records
 
 COLUMNS = tuple(getattr(Conversation, name) for name in ConversationRecord._fields)
 _OWNED = Conversation.owner_id == bindparam("owner")
-_BY_ID = select(*COLUMNS).where(_OWNED, Conversation.id == bindparam("id"))
-_BY_ID_LOCKED = _BY_ID.with_for_update()
+_SELECT_BY_ID = select(*COLUMNS).where(_OWNED, Conversation.id == bindparam("id"))
+_BY_ID = Prepared(_SELECT_BY_ID)
+_BY_ID_LOCKED = Prepared(_SELECT_BY_ID.with_for_update())
 _BY_IDS = select(*COLUMNS).where(_OWNED, Conversation.id.in_(bindparam("ids", expanding=True)))
 _TAGS = (
     select(ConversationTag.conversation_id, ConversationTag.tag)
@@ -175,9 +176,9 @@ class ConversationRepository:
 
     async def update(self, conversation_id: str, **values: Any) -> None:
         """Changes columns of one conversation."""
-        await self._connection.execute(
-            update(Conversation).where(*self._is(conversation_id)).values(**values)
-        )
+        given = {f"new_{name}": value for name, value in values.items()}
+        given |= {"owner": self._owner_id, "id": conversation_id}
+        await update_by_id(Conversation, frozenset(values)).run(self._connection, given)
 
     async def replace_tags(self, conversation_id: str, tags: Sequence[str]) -> None:
         """Makes these the conversation's tags."""
@@ -225,17 +226,17 @@ class ConversationRepository:
         )
         return await self._connection.scalar(statement) or 0
 
-    async def _one(self, statement: Select[Any], conversation_id: str) -> ConversationRecord | None:
+    async def _one(self, statement: Prepared, conversation_id: str) -> ConversationRecord | None:
         canonical = parse_id(conversation_id)
         if canonical is None:
             return None
         parameters = {"owner": self._owner_id, "id": canonical}
-        row = (await self._connection.execute(statement, parameters)).first()
-        return ConversationRecord._make(row) if row else None
+        found = await records(self._connection, ConversationRecord, COLUMNS, statement, parameters)
+        return found[0] if found else None
 
     async def _records(
         self,
-        statement: Select[Any],
+        statement: Select[Any] | Prepared,
         parameters: dict[str, Any],
         columns: tuple[Column, ...] = COLUMNS,
     ) -> list[ConversationRecord]:

@@ -182,7 +182,7 @@ class ImportRepository:
             )
             .returning(ConversationTombstone.conversation_id, ConversationTombstone.revision)
         )
-        return {conversation_id: revision for conversation_id, revision in rows}
+        return {row[0]: row[1] for row in rows}
 
     async def _forget_deleted_messages(self, ids: Sequence[str]) -> None:
         of_owner = MessageTombstone.owner_id == self._owner_id
@@ -206,7 +206,7 @@ class ImportRepository:
 
 
 def _counted_on(rows: ConversationRows, ended: int) -> ConversationRows:
-    """The same with every revision counted on from where an earlier life ended; 0: there was none."""
+    """The same, its revisions counted on from where an earlier life ended; 0: there was none."""
     if not ended:
         return rows
     here = rows.conversation

@@ -9,16 +9,15 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     union_all,
-    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.models import Message, MessageTombstone
+from backend.repositories.bulk import insert_rows
 from backend.repositories.chunks import ChunkRepository
 from backend.repositories.collisions import collisions
 from backend.repositories.dialects import has_lateral
@@ -35,16 +34,24 @@ from backend.repositories.message_pages import (
 )
 from backend.repositories.message_pages import MessageScope as MessageScope
 from backend.repositories.pages import Page, Window, cut
+from backend.repositories.prepared import Prepared, update_by_id
 from backend.repositories.records import MessageRecord, SiblingRecord
 from backend.repositories.rows import Column, chosen_columns, records
 
 # Far below the most parameters either database takes in one statement.
 CHUNK = 5000
 _OWNED = Message.owner_id == bindparam("owner")
-_BY_ID = select(*COLUMNS).where(_OWNED, Message.id == bindparam("id"))
-_STATE = select(Message.conversation_id, Message.status).where(
-    _OWNED, Message.id == bindparam("id")
+_BY_ID = Prepared(select(*COLUMNS).where(_OWNED, Message.id == bindparam("id")))
+_STATE = Prepared(
+    select(Message.conversation_id, Message.status).where(_OWNED, Message.id == bindparam("id"))
 )
+_PLACE = Prepared(
+    select(Message.id, Message.position)
+    .where(_OWNED, Message.conversation_id == bindparam("conversation"), Message.active)
+    .order_by(Message.position.desc())
+    .limit(1)
+)
+_FIELDS: tuple[str, ...] = MessageRecord._fields
 _BY_IDS = select(*COLUMNS).where(_OWNED, Message.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -74,7 +81,9 @@ class MessageRepository:
         """The conversation a message is in, and its status, without its text; raises NotFound."""
         canonical = parse_id(message_id)
         parameters = {"owner": self._owner_id, "id": canonical}
-        found = (await self._connection.execute(_STATE, parameters)).first() if canonical else None
+        if canonical is None:
+            raise NotFound("There is no such message.")
+        found = await _STATE.row(self._connection, parameters)
         if found is None:
             raise NotFound("There is no such message.")
         return (found[0], found[1])
@@ -175,12 +184,21 @@ class MessageRepository:
             found[(row.conversation_id, row.parent_id)].append(row.id)
         return found
 
-    async def insert(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Stores messages; parents come before children. Raises Collision."""
-        keyed = [{"owner_id": self._owner_id, **row} for row in rows]
+    async def last_place(self, conversation_id: str) -> tuple[str, int] | None:
+        """The id and the position of the last message of a conversation's active branch."""
+        given = {"owner": self._owner_id, "conversation": conversation_id}
+        found = await _PLACE.row(self._connection, given)
+        return (found[0], found[1]) if found else None
+
+    async def insert(self, rows: Sequence[dict[str, Any]], *, new_ids: bool = False) -> None:
+        """Stores messages; parents come before children. Raises Collision.
+
+        ``new_ids`` says that the ids were made just now: none of them was ever deleted.
+        """
+        keyed = [(self._owner_id, *map(row.__getitem__, _FIELDS)) for row in rows]
         with collisions("pk_messages", "Another message has this id."):
-            await self._connection.execute(insert(Message), keyed)
-        for start in range(0, len(rows), CHUNK):
+            await insert_rows(self._connection, Message.__table__, ("owner_id", *_FIELDS), keyed)
+        for start in range(0, 0 if new_ids else len(rows), CHUNK):
             ids = [row["id"] for row in rows[start : start + CHUNK]]
             await self._connection.execute(
                 delete(MessageTombstone).where(
@@ -191,11 +209,9 @@ class MessageRepository:
 
     async def update(self, message_id: str, **values: Any) -> None:
         """Changes columns of one message."""
-        await self._connection.execute(
-            update(Message)
-            .where(Message.owner_id == self._owner_id, Message.id == message_id)
-            .values(**values)
-        )
+        given = {f"new_{name}": value for name, value in values.items()}
+        given |= {"owner": self._owner_id, "id": message_id}
+        await update_by_id(Message, frozenset(values)).run(self._connection, given)
 
     async def _rows(
         self, statement: Any, columns: tuple[Column, ...] = COLUMNS, **parameters: Any

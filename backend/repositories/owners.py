@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Owner
+from backend.repositories.prepared import Prepared
 
 NOBODY = -1
 """The number of an owner who has stored nothing: no row carries it."""
 
 _BY_NAME = select(Owner.id).where(Owner.name == bindparam("name"))
-_ADVANCE = (
+_BEGIN = text(
+    "INSERT INTO owners (name, revision, created_at) VALUES (:name, 0, :now) ON CONFLICT DO NOTHING"
+).bindparams(bindparam("now", type_=Owner.created_at.type))
+_ADVANCE = Prepared(
     update(Owner)
     .where(Owner.id == bindparam("owner"))
     .values(revision=Owner.revision + 1)
@@ -32,13 +35,8 @@ async def ensure_owner(connection: AsyncConnection, name: str) -> int:
     found = await find_owner(connection, name)
     if found is not None:
         return found
-    try:
-        async with connection.begin_nested():
-            await connection.execute(
-                insert(Owner).values(name=name, revision=0, created_at=datetime.now(UTC))
-            )
-    except IntegrityError:
-        pass  # Another process gave him one in the meantime.
+    # Another process may give him one in the meantime.
+    await connection.execute(_BEGIN, {"name": name, "now": datetime.now(UTC)})
     return (await connection.execute(_BY_NAME, {"name": name})).scalar_one()
 
 
@@ -47,4 +45,5 @@ async def next_owner_revision(connection: AsyncConnection, owner_id: int) -> int
 
     The row stays locked until the commit, so places become visible in the order they were given.
     """
-    return (await connection.execute(_ADVANCE, {"owner": owner_id})).scalar_one()
+    revision: int = (await _ADVANCE.run(connection, {"owner": owner_id})).scalar_one()
+    return revision

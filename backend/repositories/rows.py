@@ -13,6 +13,8 @@ from typing import Any, NoReturn, TypeVar, cast
 from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.repositories.prepared import Prepared
+
 Record = TypeVar("Record")
 Column = Any
 
@@ -47,7 +49,10 @@ async def records(
 
     Fields of other names are ``UNREAD``.
     """
-    result = await connection.execute(statement, parameters)
+    if isinstance(statement, Prepared):
+        result = await statement.run(connection, parameters)
+    else:
+        result = await connection.execute(statement, parameters)
     rows = result.cursor.fetchall()
     result.close()
     make: Callable[[Any], list[Record]] = _maker(cast(Any, record), columns, connection.dialect)

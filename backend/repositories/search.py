@@ -94,6 +94,12 @@ FROM {{numbers}}
 {{join}} messages n ON n.owner_id = :owner AND n.id = k.message_id
 WHERE NOT n.active
 """
+_THESE = f"""
+{_COLUMNS}
+FROM {{numbers}}
+{{join}} search_chunks k ON k.owner_id = :owner AND k.number = numbers.value
+{{join}} messages n ON n.owner_id = :owner AND n.id = k.message_id
+"""
 _FOUND_TYPES = {
     "number": SearchChunk.number.type,
     "id": Id,
@@ -149,6 +155,12 @@ class SearchRepository:
         parameters = {"owner": self._owner_id, "numbers": given(self._connection, numbers)}
         rows = map(FoundChunk._make, await self._connection.execute(made, parameters))
         return list({row.number: row for row in rows}.values())
+
+    async def chunks(self, numbers: Sequence[int]) -> list[FoundChunk]:
+        """These chunks, those of them that still are there, in no order."""
+        made = statement(self._connection, _THESE, {"numbers": "bigint"}).columns(**_FOUND_TYPES)
+        parameters = {"owner": self._owner_id, "numbers": given(self._connection, numbers)}
+        return [FoundChunk._make(row) for row in await self._connection.execute(made, parameters)]
 
     async def admitted(
         self, conversation_ids: Sequence[str], tags: Sequence[str], *, archived: bool

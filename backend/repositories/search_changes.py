@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,18 +16,32 @@ from backend.repositories.conversations import ConversationRepository
 from backend.repositories.imports import ImportRepository
 from backend.repositories.messages import MessageRepository
 from backend.repositories.records import FeedbackRecord, MessageRecord, TreeRecord, VersionRecord
-from backend.repositories.search_index import MessageText, SearchIndexRepository, StoredChunk
+from backend.repositories.search_index import (
+    MessageText,
+    NewChunk,
+    SearchIndexRepository,
+    StoredChunk,
+)
 
 INDEXED = frozenset(["content", "name", "role", "status"])
 
 
+def text_of(row: MessageRecord) -> MessageText:
+    """What of a message is indexed."""
+    return MessageText(row.id, row.conversation_id, row.role, row.name, row.content)
+
+
 @dataclass
 class IndexChanges:
-    """Texts that are new, messages whose text is another now, and chunks whose text is gone."""
+    """Texts that are new, messages whose text is another now, and chunks whose text is gone.
+
+    ``prepared`` are chunks that were made of texts before the write began.
+    """
 
     new: dict[str, MessageText] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     gone: list[StoredChunk] = field(default_factory=list)
+    prepared: Mapping[MessageText, list[NewChunk]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.new or self.changed or self.gone)
@@ -46,9 +60,9 @@ class IndexedMessages(MessageRepository):
         self._changes = changes
         self._index = SearchIndexRepository(connection, owner_id)
 
-    async def insert(self, rows: Sequence[dict[str, Any]]) -> None:
+    async def insert(self, rows: Sequence[dict[str, Any]], *, new_ids: bool = False) -> None:
         """Stores messages; parents come before children. Raises Collision."""
-        await super().insert(rows)
+        await super().insert(rows, new_ids=new_ids)
         for row in rows:
             text = MessageText(*(row[name] for name in MessageText._fields))
             self._changes.add(text, row["status"])
@@ -114,5 +128,4 @@ class IndexedImports(ImportRepository):
         """Stores new messages, parents first, with what hangs on them; raises RowsRefused."""
         await super().insert_messages(messages, versions, feedback)
         for row in messages:
-            text = MessageText(row.id, row.conversation_id, row.role, row.name, row.content)
-            self._changes.add(text, row.status)
+            self._changes.add(text_of(row), row.status)

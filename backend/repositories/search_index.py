@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, text, update
+from sqlalchemy import and_, bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Message, SearchChunk, SearchIndex, SearchPending
@@ -17,6 +17,7 @@ from backend.models.types import Id
 from backend.repositories.bulk import insert_rows
 from backend.repositories.chunks import STREAMING
 from backend.repositories.dialect_lists import given, statement
+from backend.repositories.prepared import Prepared
 from backend.repositories.search_owners import COLUMNS, IndexState
 
 BATCH = 500
@@ -60,7 +61,7 @@ class Reserved(NamedTuple):
     flushed: int
 
 
-_RESERVE = (
+_RESERVE = Prepared(
     update(SearchIndex)
     .where(SearchIndex.owner_id == bindparam("owner"))
     .values(next_number=SearchIndex.next_number + bindparam("count"))
@@ -78,6 +79,22 @@ _TEXTS = select(
     Message.owner_id == bindparam("owner"),
     Message.id.in_(bindparam("ids", expanding=True)),
     Message.status != STREAMING,
+)
+_STORED = (
+    SearchChunk.number,
+    SearchChunk.start_offset,
+    SearchChunk.end_offset,
+    SearchChunk.term_count,
+    *(getattr(Message, name) for name in MessageText._fields),
+)
+_OF_CHUNK = and_(Message.owner_id == SearchChunk.owner_id, Message.id == SearchChunk.message_id)
+_RECOUNT = (
+    update(SearchChunk.__table__)  # type: ignore[arg-type]
+    .where(
+        SearchChunk.__table__.c.owner_id == bindparam("owner"),
+        SearchChunk.__table__.c.number == bindparam("chunk"),
+    )
+    .values(term_count=bindparam("count"))
 )
 _CHUNKS_OF = """
 SELECT c.number, c.start_offset, c.end_offset, c.term_count,
@@ -110,12 +127,12 @@ class SearchIndexRepository:
     async def reserve(self, count: int, analysis: int) -> Reserved:
         """Numbers for so many new chunks. Holds the index until the commit."""
         parameters = {"owner": self._owner_id, "count": count}
-        row = (await self._connection.execute(_RESERVE, parameters)).first()
-        if row is None:
-            begun = {"owner": self._owner_id, "analysis": analysis}
-            await self._connection.execute(_BEGIN, begun)
-            row = (await self._connection.execute(_RESERVE, parameters)).one()
-        return Reserved(row[0] - count, row[1])
+        row = await _RESERVE.first(self._connection, parameters)
+        if row is not None:
+            return Reserved(row[0] - count, row[1])
+        begun = {"owner": self._owner_id, "analysis": analysis}
+        await self._connection.execute(_BEGIN, begun)
+        return await self.reserve(count, analysis)
 
     async def add(self, first: int, chunks: Sequence[NewChunk]) -> None:
         """Stores chunks, numbered from ``first`` on, with their terms waiting for a segment."""
@@ -173,6 +190,38 @@ class SearchIndexRepository:
                 StoredChunk(row[0], row[1], row[2], row[3], MessageText(*row[4:])) for row in rows
             ]
         return found
+
+    async def stored(self, after: int, upto: int, count: int) -> list[StoredChunk]:
+        """The next chunks above a number, up to another, in order."""
+        chosen = (
+            select(*_STORED)
+            .join(Message, _OF_CHUNK)
+            .where(SearchChunk.owner_id == self._owner_id, SearchChunk.number > after)
+            .where(SearchChunk.number <= upto)
+            .order_by(SearchChunk.number)
+            .limit(count)
+        )
+        rows = await self._connection.execute(chosen)
+        return [StoredChunk(row[0], row[1], row[2], row[3], MessageText(*row[4:])) for row in rows]
+
+    async def recount(self, counts: Sequence[tuple[int, int]]) -> None:
+        """Gives chunks other lengths in terms."""
+        if counts:
+            await self._connection.execute(
+                _RECOUNT,
+                [
+                    {"owner": self._owner_id, "chunk": number, "count": count}
+                    for number, count in counts
+                ],
+            )
+
+    async def analysed_by(self, version: int) -> None:
+        """Says which analysis the index's terms are made by."""
+        await self._connection.execute(
+            update(SearchIndex)
+            .where(SearchIndex.owner_id == self._owner_id)
+            .values(analysis=version)
+        )
 
     async def remove(self, numbers: Sequence[int]) -> None:
         """Deletes chunks, and what of them waits."""

@@ -213,6 +213,16 @@ class SegmentRepository:
         )
         return found is not None
 
+    async def all_exist(self, ids: Sequence[int]) -> bool:
+        """Whether all of these segments are still there."""
+        count = select(func.count()).where(SearchSegment.id.in_(ids))
+        return await self._connection.scalar(count) == len(ids)
+
+    async def change_places(self, old: Sequence[int], new: Sequence[int]) -> None:
+        """Makes new segments be searched in the place of old ones."""
+        await self._mark(old, ready=False)
+        await self._mark(new, ready=True)
+
     async def clear_one(self) -> bool:
         """Deletes a part of a segment that is not searched; whether there was one."""
         garbage = await self._connection.scalar(

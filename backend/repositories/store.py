@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,11 +18,13 @@ from backend.repositories.branches import BranchRepository
 from backend.repositories.changes import ChangeRepository
 from backend.repositories.chunks import ChunkRepository
 from backend.repositories.conversations import ConversationRepository
+from backend.repositories.embeddings import EmbeddingRepository
 from backend.repositories.exports import ExportRepository
 from backend.repositories.feedback import FeedbackRepository
 from backend.repositories.imports import ImportRepository
 from backend.repositories.messages import MessageRepository
 from backend.repositories.owners import NOBODY, ensure_owner, find_owner, next_owner_revision
+from backend.repositories.passages import PassageRepository
 from backend.repositories.search import SearchRepository
 from backend.repositories.search_changes import (
     IndexChanges,
@@ -35,7 +38,13 @@ from backend.repositories.search_postings import SegmentRepository
 from backend.repositories.versions import VersionRepository
 from backend.security.viewer import Viewer
 
+Result = TypeVar("Result")
+
 KNOWN_OWNERS = 10_000
+
+
+class TakesLong(Exception):
+    """A write that was begun as a short one is none. It is undone, to be begun as a long one."""
 
 
 @dataclass
@@ -91,6 +100,16 @@ class ReadUnit:
         return ExportRepository(self.connection, self.owner_id)
 
     @cached_property
+    def passages(self) -> PassageRepository:
+        """What stands next to messages."""
+        return PassageRepository(self.connection, self.owner_id)
+
+    @cached_property
+    def embeddings(self) -> EmbeddingRepository:
+        """Vectors of chunks."""
+        return EmbeddingRepository(self.connection, self.owner_id)
+
+    @cached_property
     def search(self) -> SearchRepository:
         """What a search reads."""
         return SearchRepository(self.connection, self.owner_id)
@@ -100,6 +119,7 @@ class ReadUnit:
 class WriteUnit(ReadUnit):
     """One write: committed as a whole when its block ends, and then announced."""
 
+    short: bool = False
     recorded: list[ConversationChanged] = field(default_factory=list)
     index_changes: IndexChanges = field(default_factory=IndexChanges)
 
@@ -130,8 +150,14 @@ class WriteUnit(ReadUnit):
 
     @cached_property
     def segments(self) -> SegmentRepository:
-        """The index's segments."""
+        """The index's segments; whatever is done with them is not short."""
+        self.require_long()
         return SegmentRepository(self.connection, self.owner_id)
+
+    def require_long(self) -> None:
+        """Raises TakesLong in a write that was thought to be short, to be begun anew."""
+        if self.short:
+            raise TakesLong
 
     def record(self, change: ConversationChanged) -> None:
         """Notes what to announce once the write is committed."""
@@ -164,19 +190,33 @@ class Store:
             yield ReadUnit(connection, NOBODY if owner_id is None else owner_id)
 
     @asynccontextmanager
-    async def write(self, viewer: Viewer) -> AsyncIterator[WriteUnit]:
-        """Repositories for one write. An exception undoes all of it; nobody else commits."""
-        async with self.database.write() as connection:
+    async def write(self, viewer: Viewer, *, short: bool = False) -> AsyncIterator[WriteUnit]:
+        """Repositories for one write. An exception undoes all of it; nobody else commits.
+
+        ``short`` is as with the database's own door; what turns out to take long raises TakesLong.
+        """
+        async with self.database.write(short=short) as connection:
             owner_id = self._owners.get(viewer.owner_id)
             if owner_id is None:
                 owner_id = await ensure_owner(connection, viewer.owner_id)
-            unit = WriteUnit(connection, owner_id)
+            unit = WriteUnit(connection, owner_id, short=short and self.database.groups_writes)
             yield unit
             if unit.index_changes and self.before_commit is not None:
                 await self.before_commit(unit)
         self._remember(viewer.owner_id, owner_id)
         if unit.recorded:
             self.bus.publish(unit.recorded)
+
+    async def briefly(
+        self, viewer: Viewer, work: Callable[[WriteUnit], Awaitable[Result]], *, short: bool = True
+    ) -> Result:
+        """A write of a few statements, which is begun anew as a long one where it takes more."""
+        if short:
+            with suppress(TakesLong):
+                async with self.write(viewer, short=True) as unit:
+                    return await work(unit)
+        async with self.write(viewer) as unit:
+            return await work(unit)
 
     async def owner_id(self, viewer: Viewer) -> int:
         """The viewer's number, which he is given now where he has none."""

@@ -29,7 +29,10 @@ _PASSAGE = "passage: "
 
 
 class OnnxE5:
-    """An ``Embedder``. One text at a time runs, on ``threads`` cores, off the event loop."""
+    """An ``Embedder``, off the event loop, on ``threads`` cores a text.
+
+    One passage at a time runs; a query runs beside it, for somebody waits.
+    """
 
     def __init__(self, folder: Path, *, threads: int = 1) -> None:
         """Loads the model; raises EmbedderRejected if the folder does not hold a whole one."""
@@ -66,9 +69,7 @@ class OnnxE5:
         return await asyncio.to_thread(self.embed_now, [_PASSAGE + text for text in texts])
 
     async def embed_query(self, text: str) -> Vector:
-        vectors = await asyncio.to_thread(self.embed_now, [_QUERY + text])
-        first: Vector = vectors[0]
-        return first
+        return normalised(await asyncio.to_thread(self._run, _QUERY + text))
 
     def embed_now(self, prefixed: list[str]) -> Vector:
         """Rows for texts that have their prefix already; blocks for 10 to 100 ms a text."""

@@ -10,6 +10,8 @@ from string import Template
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from backend.security.pages import PAGE_HEADERS
+
 FOLDER = Path(__file__).parent.parent / "static" / "swagger"
 router = APIRouter(include_in_schema=False)
 
@@ -37,7 +39,7 @@ PAGE = Template("""\
 @router.get("/docs")
 async def show_docs() -> HTMLResponse:
     """The page."""
-    return HTMLResponse(page())
+    return HTMLResponse(page(), headers=PAGE_HEADERS)
 
 
 @cache

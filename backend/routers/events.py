@@ -37,6 +37,16 @@ NAMES = {
 }
 """What each kind of change is called in ``event:``."""
 RENDERED = "rest"
+EVENT = {
+    "type": "object",
+    "description": "One event of the stream.",
+    "required": ["event", "id", "data"],
+    "properties": {
+        "event": {"type": "string", "enum": list(NAMES.values())},
+        "id": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _STREAM: Responses = {
     200: {
         "description": "Server-sent events. `id` is a cursor, the same as GraphQL's; `data` is "
@@ -44,7 +54,7 @@ _STREAM: Responses = {
         "`chat_updated`, `message_id`, `offset` and `text` for `message_delta`, `message_id` for "
         "`message_deleted`, `chat_id` for `chat_deleted`, after which nothing follows, and "
         "`reason` for `reset`: read the chat again and go on from here.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        "content": {MEDIA_TYPE: {"schema": EVENT}},
     }
 }
 

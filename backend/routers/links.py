@@ -24,8 +24,10 @@ def page_response(
     document: Callable[[Row], Json],
     size: int,
     total: int | None,
+    **more: Any,
 ) -> Response:
-    """One page, and in its Link header the next and the previous one of the same size."""
+    """One page, and in its Link header the next and the previous one of the same size; ``more`` is
+    added to the body."""
     start = cursor(page.rows[0]) if page.rows else None
     end = cursor(page.rows[-1]) if page.rows else None
     body = {
@@ -37,6 +39,7 @@ def page_response(
             "end_cursor": end,
         },
         "total_count": total,
+        **more,
     }
     links = []
     if page.has_next and end:

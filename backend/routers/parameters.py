@@ -13,6 +13,7 @@ from backend import limits
 from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.repositories.conversations import ConversationFilter, ConversationOrder
+from backend.services.drafts import asked_tags
 from backend.services.paging import OrderField, conversation_order
 from backend.utils.text_processor import normalise, title_key
 
@@ -140,7 +141,7 @@ async def asked_filter(
     return ConversationFilter(
         archived={"true": True, "false": False, "any": None}[archived],
         pinned=pinned,
-        tags=tuple(dict.fromkeys(normalise(tag).strip() for tag in tags or ())),
+        tags=asked_tags(tags or ()),
         title_contains=title_key(normalise(title_contains or "")) or None,
         created_after=created_after,
         created_before=created_before,

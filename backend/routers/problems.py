@@ -41,6 +41,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "INVALID": Kind(400, "The request is not what it has to be"),
+    "NO_EMBEDDER": Kind(400, "It takes an embedder, and there is none"),
     "UNAUTHENTICATED": Kind(401, "It is not known who is asking"),
     "FORBIDDEN": Kind(403, "Not allowed"),
     "CROSS_SITE_REQUEST": Kind(403, "Sent by a page of another site"),
@@ -54,6 +55,7 @@ KINDS = {
     "LIMIT_EXCEEDED": Kind(429, "Too much at once"),
     "RATE_LIMITED": Kind(429, "Too much lately"),
     "INTERNAL": Kind(500, "Something unexpected went wrong"),
+    "EMBEDDER_UNAVAILABLE": Kind(503, "The embedder does not answer"),
     "UNAVAILABLE": Kind(503, "Not to be found out now"),
     "TIMEOUT": Kind(504, "It took too long"),
 }

@@ -22,6 +22,7 @@ from backend.routers import (
     streaming,
     transfer,
 )
+from backend.routers.heads import Heads
 from backend.routers.openapi import openapi_document
 from backend.routers.problems import http_problem
 
@@ -48,6 +49,7 @@ def install(app: FastAPI) -> None:
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(HTTPException, _refuse)
+    app.add_middleware(Heads)
     app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]
 
 
@@ -59,10 +61,12 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 def methods_at(path: str) -> list[str]:
     """The methods of an address: the framework knows those of the first route alone."""
-    routes = chain.from_iterable(router.routes for router in ROUTERS)
-    return sorted(
-        method
-        for route in routes
+    routes = [
+        route
+        for route in chain.from_iterable(router.routes for router in ROUTERS)
         if isinstance(route, Route) and route.path_regex.match(path)
-        for method in route.methods or ()
-    )
+    ]
+    # `messages/start` could be a message's address, too; the one with fewer places is meant.
+    meant = min((route.path for route in routes), key=lambda each: each.count("{"), default="")
+    found = {method for route in routes if route.path == meant for method in route.methods or ()}
+    return sorted(found | {"HEAD"} if "GET" in found else found)

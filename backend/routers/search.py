@@ -46,6 +46,10 @@ class HitPage(Document):
     items: list[Hit]
     page_info: PageInfo
     total_count: int | None = Field(description="Always null: hits are ranked, not counted.")
+    mode: Literal["lexical", "semantic", "hybrid"] = Field(
+        description="What they were found by: lexical where hybrid was asked for and no embedder "
+        "could be."
+    )
 
 
 async def asked_scope(
@@ -78,7 +82,7 @@ async def asked_scope(
     "",
     operation_id="search",
     summary="Search all chats",
-    responses={**answers(200, HitPage, "A page of hits.", "Link"), **failures(400)},
+    responses={**answers(200, HitPage, "A page of hits.", "Link"), **failures(400, 503)},
 )
 async def search(
     request: Request,
@@ -91,7 +95,9 @@ async def search(
     ],
     mode: Annotated[
         Literal["lexical", "semantic", "hybrid"],
-        Query(description="By words, by meaning or both; by words while there is no embedder."),
+        Query(
+            description="By words, by meaning (an error where no embedder can be asked) or by both."
+        ),
     ] = "hybrid",
     first: Annotated[PageSize, Query(description="So many hits.")] = limits.CONVERSATIONS_DEFAULT,
     after: Annotated[str | None, Query(description="Only what comes after this cursor.")] = None,
@@ -109,6 +115,7 @@ async def search(
         document=hit_document,
         size=first,
         total=None,
+        mode=page.mode,
     )
 
 

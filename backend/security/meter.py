@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from backend.config import Settings
+from backend.lazy import Lazy
 from backend.security.errors import RateLimited
 from backend.security.rate import (
     Allowance,
@@ -15,7 +17,11 @@ from backend.security.rate import (
     Verdict,
     address_key,
 )
-from backend.security.rate_redis import RedisBuckets
+
+if TYPE_CHECKING:
+    from backend.security import rate_redis
+else:
+    rate_redis = Lazy("backend.security.rate_redis")
 
 OWNER, ADDRESS = "owner", "address"
 
@@ -70,7 +76,7 @@ def open_meter(settings: Settings) -> Meter:
     owners = settings.unless_open(settings.rate_owner_points, 100_000)
     addresses = settings.unless_open(settings.rate_address_points, 400_000)
     return Meter(
-        RedisBuckets(url) if url else LeakyBuckets(),
+        rate_redis.RedisBuckets(url) if url else LeakyBuckets(),
         Allowance(owners, settings.rate_owner_refill) if owners else None,
         Allowance(addresses, settings.rate_address_refill) if addresses else None,
     )

@@ -24,6 +24,8 @@ COMPARED = (
     "metadata_json",
 )
 Prepared = tuple[MessageDraft, dict[str, Any]]
+SHORT = 20
+"""So many messages are stored in a short write."""
 
 
 async def is_repeated(
@@ -53,8 +55,10 @@ class Chain:
     def __init__(self, edit: ConversationEdit, compared: Sequence[str] = COMPARED) -> None:
         self._edit = edit
         self._compared = compared
-        self._last: MessageRecord | None = None
+        self._last: tuple[str, int] | None = None
+        self._end: str | None = None
         self._place_is_known = False
+        self._ids_are_given = True
         self._rows: list[MessageRecord] = []
 
     async def hang_below(self, parent_id: str | None, *, new_root: bool = False) -> None:
@@ -63,12 +67,16 @@ class Chain:
             raise Invalid("A new first message has no parent.", field=("parentId",))
         self._place_is_known = parent_id is not None or new_root
         if parent_id is not None:
-            self._last = await self._parent(parent_id)
+            parent = await self._parent(parent_id)
+            self._last = (parent.id, parent.position)
+            self._end = parent.id if self._is_end(parent) else None
         elif not new_root:
-            self._last = await self._edit.last_message()
+            self._last = await self._edit.last_place()
+            self._end = self._last[0] if self._last else None
 
     async def append(self, prepared: Sequence[Prepared]) -> list[MessageRecord]:
         """Stores the messages and closes the edit; one that is stored already is left as it is."""
+        self._ids_are_given = any(draft.id is not None for draft, _ in prepared)
         stored = await self._stored([draft for draft, _ in prepared])
         result = [await self._next(draft, values, stored) for draft, values in prepared]
         if self._rows:
@@ -98,9 +106,10 @@ class Chain:
             self._require_here(existing, draft)
         else:
             self._rows.append(self._row(message_id, draft, values))
-        self._last = existing or self._rows[-1]
+        row = existing or self._rows[-1]
+        self._last = (row.id, row.position)
         self._place_is_known = True
-        return self._last
+        return row
 
     def _row(self, message_id: str, draft: MessageDraft, values: dict[str, Any]) -> MessageRecord:
         parent = self._last
@@ -109,8 +118,8 @@ class Chain:
             **{"status": "complete", "finish_reason": None, "edited_at": None, **values},
             id=message_id,
             conversation_id=self._edit.id,
-            parent_id=parent.id if parent else None,
-            position=parent.position + 1 if parent else 1,
+            parent_id=parent[0] if parent else None,
+            position=parent[1] + 1 if parent else 1,
             active=True,
             created_at=draft.created_at or self._edit.now,
             added_revision=revision,
@@ -132,7 +141,7 @@ class Chain:
     def _require_here(self, existing: MessageRecord, draft: MessageDraft) -> None:
         """A repeated request names the same place: below the same parent, or, within a request,
         below the message before. Otherwise new messages could hang on a branch that is hidden."""
-        above = self._last.id if self._last else None
+        above = self._last[0] if self._last else None
         if self._place_is_known and existing.parent_id != above:
             raise Conflict(
                 "A message with this id stands at another place.",
@@ -143,7 +152,8 @@ class Chain:
     async def _write(self) -> None:
         edit = self._edit
         branched = await self._make_room(self._rows[0])
-        await edit.unit.messages.insert([row._asdict() for row in self._rows])
+        rows = [row._asdict() for row in self._rows]
+        await edit.unit.messages.insert(rows, new_ids=not self._ids_are_given)
         edit.message_count = self._rows[-1].position
         newest = max(row.created_at for row in self._rows)
         latest = max(newest, edit.before.last_message_at or newest)
@@ -155,10 +165,19 @@ class Chain:
         anything, or another branch is shown because of them."""
         edit = self._edit
         if first.parent_id is None:
+            if edit.before.message_count == 0:
+                return False
+            edit.unit.require_long()
             await edit.unit.branches.deactivate_after(edit.id, 0)
-            return edit.before.message_count > 0
+            return True
+        if first.parent_id == self._end:
+            return False
         parent = await edit.unit.messages.get(first.parent_id)
-        if parent.active and parent.position == edit.before.message_count:
+        if self._is_end(parent):
             return False
         await edit.show(parent)
         return True
+
+    def _is_end(self, message: MessageRecord) -> bool:
+        """Whether the active branch ends there."""
+        return message.active and message.position == self._edit.before.message_count

@@ -9,24 +9,29 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from backend.config import Settings
 from backend.errors import Forbidden
+from backend.lazy import Lazy
 from backend.repositories.api_keys import find_key
 from backend.repositories.store import Store
 from backend.security.caller import Caller
 from backend.security.connections import Connections
 from backend.security.errors import Unauthenticated
 from backend.security.handshake import Credentials, owner_name
-from backend.security.jwks import KeySet
-from backend.security.jwt import JwtSettings, JwtVerifier
 from backend.security.meter import Meter, open_meter
 from backend.security.rate import address_key
 from backend.security.tokens import bearer_token, matches, parse_key
 from backend.security.viewer import LOCAL_VIEWER, Viewer
 from backend.services.key_watch import KeyWatch
 from backend.services.keys import pepper_of
+
+if TYPE_CHECKING:
+    from backend.security import jwks, jwt
+else:
+    jwks = Lazy("backend.security.jwks")
+    jwt = Lazy("backend.security.jwt")
 
 PROOF_SECONDS = 5.0
 """How long a key or token that was found good is believed without another look. A revoked key stops
@@ -155,7 +160,7 @@ def _door(settings: Settings, store: Store) -> Door | None:
     if settings.auth == "keys":
         return KeyDoor(store, pepper_of(store))
     if settings.auth == "jwt":
-        wanted = JwtSettings(
+        wanted = jwt.JwtSettings(
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
             algorithms=settings.jwt_algorithms,
@@ -163,5 +168,5 @@ def _door(settings: Settings, store: Store) -> Door | None:
             scopes_claim=settings.jwt_scopes_claim or None,
             scope_prefix=settings.jwt_scope_prefix,
         )
-        return JwtVerifier(wanted, KeySet(settings.jwks))
+        return jwt.JwtVerifier(wanted, jwks.KeySet(settings.jwks))
     return None

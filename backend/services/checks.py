@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from backend.repositories.checks import CHECKS, CheckRepository, Fault
 from backend.repositories.store import Store
-from backend.services import index_checks
+from backend.services import index_checks, vector_checks
 
 DATABASE = "what the database checks by itself"
 
@@ -21,7 +21,7 @@ class CheckService:
     @property
     def names(self) -> list[str]:
         """What is checked, in order."""
-        return [DATABASE, *CHECKS, index_checks.NAME]
+        return [DATABASE, *CHECKS, index_checks.NAME, vector_checks.NAME]
 
     async def problems(
         self, on_check: Callable[[str], None] | None = None
@@ -45,6 +45,10 @@ class CheckService:
                     yield f"{_place(fault)}: {name}"
         _tell(on_check, index_checks.NAME)
         async with aclosing(index_checks.index_problems(self._store)) as problems:
+            async for problem in problems:
+                yield problem
+        _tell(on_check, vector_checks.NAME)
+        async with aclosing(vector_checks.vector_problems(self._store)) as problems:
             async for problem in problems:
                 yield problem
 

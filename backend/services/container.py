@@ -6,6 +6,9 @@ from backend.repositories.store import Store
 from backend.services.checks import CheckService
 from backend.services.context import ContextService
 from backend.services.conversations import ConversationService
+from backend.services.embedding import EmbeddingWork
+from backend.services.embedding_keeper import EmbeddingKeeper
+from backend.services.embedding_models import EmbeddingModels
 from backend.services.exports import ExportService
 from backend.services.imports import ImportService
 from backend.services.index_upkeep import IndexUpkeep
@@ -13,6 +16,7 @@ from backend.services.indexing import IndexingService
 from backend.services.live import LiveService
 from backend.services.messages import MessageService
 from backend.services.search import SearchService
+from backend.services.semantic import SemanticService
 from backend.services.streaming import StreamingService
 
 
@@ -23,12 +27,16 @@ class Services:
         self.store = store
         self.indexing = IndexingService(store)
         self.upkeep = IndexUpkeep(store, self.indexing)
-        self.search = SearchService(store)
+        models = EmbeddingModels(store)
+        self.embedding = EmbeddingKeeper(EmbeddingWork(store, models), models)
+        if models.is_configured:
+            self.indexing.for_vectors = self.embedding.queue
+        self.search = SearchService(store, SemanticService(store, models))
         self.conversations = ConversationService(store)
         self.messages = MessageService(store)
         self.imports = ImportService(store)
         self.exports = ExportService(store)
         self.checks = CheckService(store)
         self.streaming = StreamingService(store)
-        self.context = ContextService(store)
+        self.context = ContextService(store, self.search)
         self.live = LiveService(store, store.bus)

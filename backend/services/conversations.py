@@ -15,7 +15,8 @@ from backend.repositories.collisions import Collision
 from backend.repositories.records import ConversationRecord, MessageRecord
 from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
-from backend.services.appending import Chain, Prepared, is_repeated
+from backend.services.appending import SHORT, Chain, Prepared, is_repeated
+from backend.services.counting import ready_to_count
 from backend.services.drafts import (
     MessageDraft,
     checked_id,
@@ -68,6 +69,8 @@ class ConversationService:
         """
         values = _new_values(draft)
         tags = tag_texts(draft.tags)
+        if draft.messages:
+            await ready_to_count()
         prepared = [(each, message_values(each)) for each in draft.messages]
         try:
             return await self._create(viewer, values, tags, prepared)
@@ -82,7 +85,7 @@ class ConversationService:
         tags: Sequence[str],
         prepared: Sequence[Prepared],
     ) -> ConversationRecord:
-        async with self._store.write(viewer) as unit:
+        async def create(unit: WriteUnit) -> ConversationRecord:
             existing = await unit.conversations.find_locked(values["id"])
             if existing is not None:
                 await _require_same(unit, existing, values, tags, prepared)
@@ -93,26 +96,31 @@ class ConversationService:
                 await Chain(edit).append(prepared)
             return await unit.conversations.get(values["id"])
 
+        return await self._store.briefly(viewer, create, short=len(prepared) <= SHORT)
+
     async def update(
         self, viewer: Viewer, conversation_id: str, changes: ConversationChanges
     ) -> ConversationRecord:
         """Changes a conversation's own fields; raises NotFound, Invalid, TooLarge, Conflict."""
         values = _changed_values(changes)
         tags = None if changes.tags is None else tag_texts(changes.tags)
-        async with self._store.write(viewer) as unit:
+
+        async def change(unit: WriteUnit) -> ConversationRecord:
             edit = await ConversationEdit.begin(unit, conversation_id)
             _require_revision(edit.before, changes.expected_revision)
-            values = {
+            changed = {
                 key: each
                 for key, each in values.items()
                 if key == "title_key" or getattr(edit.before, key) != each
             }
-            if "title" not in values:
-                values.pop("title_key", None)
+            if "title" not in changed:
+                changed.pop("title_key", None)
             tagged = tags is not None and await _retag(unit, edit.id, tags)
-            if values or tagged:
-                await edit.finish(own_revision=edit.next_revision(), **values)
+            if changed or tagged:
+                await edit.finish(own_revision=edit.next_revision(), **changed)
             return await unit.conversations.get(conversation_id)
+
+        return await self._store.briefly(viewer, change)
 
     async def delete(
         self, viewer: Viewer, conversation_id: str, *, expected_revision: int | None = None

@@ -146,6 +146,13 @@ def tag_texts(tags: Sequence[str], path: Path = ("tags",)) -> list[str]:
     return clean
 
 
+def asked_tags(tags: Sequence[str], path: Path = ("filter", "tags")) -> tuple[str, ...]:
+    """Tags to look for, as they are stored; raises Invalid for more than anything can have."""
+    if len(tags) > limits.TAGS:
+        raise Invalid(f"At most {limits.TAGS} tags.", field=path)
+    return tuple(dict.fromkeys(normalise(tag).strip() for tag in tags))
+
+
 def optional_text(value: str | None, path: Path) -> str | None:
     """A short text, None for an empty one; raises TooLarge."""
     clean = normalise(value).strip() if value else None

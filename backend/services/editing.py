@@ -37,6 +37,7 @@ class ConversationEdit:
 
     async def show(self, message: MessageRecord | TreeRecord) -> None:
         """Makes the branch from the first message down to this one the active one."""
+        self.unit.require_long()
         branches = self.unit.branches
         path = await branches.path_from_active(message.id)
         base = path[0].position if path[0].active else 0
@@ -51,9 +52,9 @@ class ConversationEdit:
         await self.unit.branches.activate(row.id for row in descent[1:])
         self.message_count = descent[-1].position
 
-    async def last_message(self) -> MessageRecord | None:
-        """The last message of the active branch."""
-        return (await self.unit.messages.last_by_conversations([self.id])).get(self.id)
+    async def last_place(self) -> tuple[str, int] | None:
+        """The id and the position of the last message of the active branch."""
+        return await self.unit.messages.last_place(self.id) if self.message_count else None
 
     async def finish_quietly(self) -> None:
         """Stores the new revision alone: the list of conversations shows nothing of this change."""

@@ -307,6 +307,6 @@ def _text(value: str | None) -> str | None:
 
 
 def _count(value: int | None) -> int | None:
-    if value is not None and not 0 <= value < 2**53:
+    if value is not None and not 0 <= value < 2**31:
         raise Invalid("A count of tokens is negative or too large.")
     return value

@@ -15,6 +15,8 @@ from backend.formats.document import DocumentConversation, DocumentFailure
 from backend.formats.errors import UnsupportedFormat as UnknownShape
 from backend.formats.reader import Documents, open_documents, read_documents, read_value
 from backend.repositories.imports import RowsRefused
+from backend.repositories.search_changes import text_of
+from backend.repositories.search_index import MessageText
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.import_batches import (
@@ -25,6 +27,7 @@ from backend.services.import_batches import (
     read_aside,
 )
 from backend.services.import_writes import Result, refusal, rehearse, still_to_do, write
+from backend.services.indexing import prepared_chunks
 
 FAILURES_LISTED = 1000
 """How many failures a report names; all are counted, and all go to ``on_failure``."""
@@ -59,6 +62,10 @@ class ImportOptions:
     dry_run: bool = False
     on_batch: Callable[[ImportReport], None] | None = None
     on_failure: Callable[[ImportFailure], None] | None = None
+
+
+def _texts(items: Sequence[ImportItem]) -> list[MessageText]:
+    return [text_of(row) for item in items for row in item.rows.messages]
 
 
 class ImportService:
@@ -150,7 +157,10 @@ class ImportService:
         if not items:
             return []
         try:
+            # Analysis takes as long as the rest of the write, in which nobody else could write.
+            chunks = await anyio.to_thread.run_sync(prepared_chunks, _texts(items))
             async with self._store.write(viewer) as unit:
+                unit.index_changes.prepared = chunks
                 return await write(unit, items)
         except RowsRefused as error:
             if len(items) == 1:

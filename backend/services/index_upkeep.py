@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import anyio.to_thread
 
@@ -23,6 +23,7 @@ from backend.repositories.store import Store, WriteUnit
 from backend.retrieval.postings import Run, merge
 from backend.retrieval.segments import PENDING_CHUNKS, Segment, plan_merge
 from backend.services.indexing import IndexingService, flush
+from backend.services.reindexing import held, is_old, rebuild
 
 logger = logging.getLogger("conversa.search")
 
@@ -39,8 +40,9 @@ class IndexUpkeep:
         self._indexing = indexing
 
     async def everything(self, told: Callable[[int], None] | None = None) -> int:
-        """Takes in every message that is not indexed, then tidies every index; how many messages
-        there were. ``told`` is given their number so far."""
+        """Takes in every message that is not indexed, makes anew what an earlier analysis made, and
+        tidies every index; how many messages were taken in. ``told`` is given their number so far.
+        """
         done = 0
         for owner_id, conversation_id in await self._unindexed():
             while taken := await self._take_in(owner_id, conversation_id):
@@ -48,13 +50,14 @@ class IndexUpkeep:
                 if told is not None:
                     told(done)
         for state in await self._states():
+            await rebuild(self._store, state.owner_id)
             await self.tidy(state.owner_id)
         return done
 
     async def tidy(self, owner_id: int) -> None:
         """Makes a segment of what waits, if that is enough, and merges segments."""
         while True:
-            async with self._held(owner_id) as unit:
+            async with held(self._store, owner_id) as unit:
                 state = await unit.index.state()
                 waiting = state.next_number - 1 - state.flushed_number if state else 0
                 flushed = await flush(unit.segments) if waiting >= PENDING_CHUNKS else 0
@@ -86,7 +89,9 @@ class IndexUpkeep:
 
     async def _merge(self, owner_id: int) -> bool:
         """Merges some segments into one; whether there were any to be merged."""
-        async with self._held(owner_id) as unit:
+        async with held(self._store, owner_id) as unit:
+            if is_old(await unit.index.state()):
+                return False
             ready = await unit.segments.ready()
             planned = plan_merge(Segment(*row) for row in ready)
             if not planned:
@@ -95,26 +100,19 @@ class IndexUpkeep:
         sources = [segment.id for segment in planned]
         after: str | None = ""
         while after is not None:
-            async with self._held(owner_id) as unit:
+            async with held(self._store, owner_id) as unit:
                 if not await unit.segments.exists(target):
                     return False  # Another process took it for what a crash had left.
                 rows, after = await unit.segments.merge_step(sources, after)
                 runs = await anyio.to_thread.run_sync(_merged, rows)
                 await unit.segments.insert_postings([PostingRow(target, *run) for run in runs])
-        async with self._held(owner_id) as unit:
+        async with held(self._store, owner_id) as unit:
             return await unit.segments.switch(target, sources)
 
     async def _clear(self, owner_id: int) -> bool:
-        async with self._held(owner_id) as unit:
-            return await unit.segments.clear_one()
-
-    @asynccontextmanager
-    async def _held(self, owner_id: int) -> AsyncIterator[WriteUnit]:
-        """A write that holds an owner's index."""
-        async with self._store.database.write() as connection:
-            unit = WriteUnit(connection, owner_id)
-            await unit.index.lock()
-            yield unit
+        async with held(self._store, owner_id) as unit:
+            old = is_old(await unit.index.state())
+            return not old and await unit.segments.clear_one()
 
 
 class IndexKeeper:

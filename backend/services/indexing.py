@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import islice
 
 import anyio.to_thread
@@ -15,6 +15,7 @@ from backend.retrieval.analysis import VERSION
 from backend.retrieval.documents import Indexed, indexed
 from backend.retrieval.postings import SCOPE, decode, segment, terms_of, without, word_count
 from backend.retrieval.segments import PENDING_CHUNKS
+from backend.utils.recalled import OPENING, without_recalled
 from backend.utils.text_processor import split_text
 
 CHUNK_CHARACTERS = 1000
@@ -35,6 +36,8 @@ class IndexingService:
         store.before_commit = self.write
         self.due: set[int] = set()
         self.wake = asyncio.Event()
+        self.for_vectors: Callable[[WriteUnit, int, int], Awaitable[None]] | None = None
+        """Told of new chunks, by the first one's number and how many, in their transaction."""
 
     async def write(self, unit: WriteUnit) -> None:
         """Brings what a write changed into the index, in its transaction."""
@@ -49,12 +52,17 @@ class IndexingService:
 
     async def add(self, unit: WriteUnit, texts: Sequence[MessageText]) -> None:
         """Adds messages to the index."""
-        if len(texts) < ASIDE:
+        prepared = unit.index_changes.prepared
+        if prepared:
+            chunks = [chunk for text in texts for chunk in prepared.get(text) or chunks_of([text])]
+        elif len(texts) < ASIDE:
             chunks = chunks_of(texts)
         else:
             chunks = await anyio.to_thread.run_sync(chunks_of, texts)
         reserved = await unit.index.reserve(len(chunks), VERSION)
         await unit.index.add(reserved.first, chunks)
+        if self.for_vectors is not None:
+            await self.for_vectors(unit, reserved.first, len(chunks))
         waiting = reserved.first + len(chunks) - 1 - reserved.flushed
         if waiting >= INLINE_CHUNKS:
             await flush(unit.segments)
@@ -66,16 +74,28 @@ class IndexingService:
 def chunks_of(texts: Iterable[MessageText]) -> list[NewChunk]:
     """Messages in pieces with their terms; a message without text is one piece of nothing."""
     made = []
-    for text in texts:
+    for text in map(_own, texts):
         for ordinal, (start, end) in enumerate(_ranges(text.content)):
             terms = _indexed(text, start, end)
             made.append(NewChunk(text.id, ordinal, start, end, terms.length, terms.joined))
     return made
 
 
+def prepared_chunks(texts: Iterable[MessageText]) -> dict[MessageText, list[NewChunk]]:
+    """The chunks of each message, to be made before the write that stores it."""
+    return {text: chunks_of([text]) for text in texts}
+
+
 def terms_again(chunk: StoredChunk) -> str:
     """The terms of a chunk, as they were made when it was stored."""
-    return _indexed(chunk.message, chunk.start, chunk.end).joined
+    return _indexed(_own(chunk.message), chunk.start, chunk.end).joined
+
+
+def _own(text: MessageText) -> MessageText:
+    """What a message says itself: not what was recalled for it, which has its place already."""
+    if OPENING not in text.content:
+        return text
+    return text._replace(content=without_recalled(text.content))
 
 
 def _indexed(text: MessageText, start: int, end: int) -> Indexed:

@@ -130,7 +130,7 @@ class LexicalSearch:
         while True:
             numbers = await anyio.to_thread.run_sync(self._seeds, limit)
             scored = await self._scored(numbers)
-            kept = await self._kept(scored)
+            kept = await self.kept(scored)
             enough = len(kept) >= min(DEPTH, len(scored))
             if enough or len(numbers) < limit or limit >= MOST_SEEDS:
                 return kept
@@ -141,14 +141,15 @@ class LexicalSearch:
         best = seeds(
             ranked,
             self.snapshot.statistics,
-            within=self._within(),
-            outside=self._outside(),
+            within=self.within(),
+            outside=self.outside(),
             limit=limit,
         )
         numbers: list[int] = best.tolist()
         return numbers
 
-    def _within(self) -> list[Numbers]:
+    def within(self) -> list[Numbers]:
+        """Chunks of which each list holds all that may be found."""
         within = [
             holding_all(self._index, phrase.terms) for phrase in self._query.phrases if phrase.terms
         ]
@@ -159,7 +160,8 @@ class LexicalSearch:
             within.append(holding_any(self._scope, map(with_role, self._filter.roles)))
         return within
 
-    def _outside(self) -> Numbers | None:
+    def outside(self) -> Numbers | None:
+        """Chunks that may not be found."""
         excluded = self._filter.excluded_conversation_ids
         return holding_any(self._scope, map(in_conversation, excluded)) if excluded else None
 
@@ -182,7 +184,8 @@ class LexicalSearch:
                 best[chunk.message_id] = Candidate(score, chunk)
         return best
 
-    async def _kept(self, scored: Mapping[str, Candidate]) -> dict[str, Candidate]:
+    async def kept(self, scored: Mapping[str, Candidate]) -> dict[str, Candidate]:
+        """Those of the messages that are what the query and the filter ask for."""
         kept = {each: found for each, found in scored.items() if self._filter.admits(found.chunk)}
         if self._filter.asks_conversations and kept:
             homes = {found.chunk.conversation_id for found in kept.values()}

@@ -39,4 +39,6 @@ async def serving(services: Services, settings: Settings) -> AsyncGenerator[None
         keeper = IndexKeeper(services.upkeep, services.indexing)
         keeper.start()
         stack.push_async_callback(keeper.close)
+        services.embedding.start()
+        stack.push_async_callback(services.embedding.close)
         yield

@@ -12,7 +12,8 @@ from backend.repositories.chunks import STREAMING
 from backend.repositories.records import MessageRecord
 from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
-from backend.services.appending import Chain
+from backend.services.appending import SHORT, Chain
+from backend.services.counting import ready_to_count
 from backend.services.drafts import (
     MessageDraft,
     body_values,
@@ -61,12 +62,16 @@ class MessageService:
             raise TooLarge(
                 f"At most {limits.BATCH_MESSAGES} messages at once.", field=("messages",)
             )
+        await ready_to_count()
         prepared = [(draft, message_values(draft)) for draft in drafts]
-        async with self._store.write(viewer) as unit:
+
+        async def add(unit: WriteUnit) -> list[MessageRecord]:
             edit = await ConversationEdit.begin(unit, conversation_id)
             chain = Chain(edit)
             await chain.hang_below(parent_id, new_root=new_root)
             return await chain.append(prepared)
+
+        return await self._store.briefly(viewer, add, short=len(drafts) <= SHORT)
 
     async def update(
         self, viewer: Viewer, message_id: str, changes: MessageChanges
@@ -75,6 +80,7 @@ class MessageService:
 
         Raises NotFound, Invalid, TooLarge, or Conflict where it is not at the expected revision.
         """
+        await ready_to_count()
         values = _changed_values(changes)
         async with self._store.write(viewer) as unit:
             message, edit = await _locked(unit, message_id)
@@ -146,7 +152,8 @@ class MessageService:
                 field=("comment",),
             )
         tags_json = dump_json(tag_texts(tags), ("tags",))
-        async with self._store.write(viewer) as unit:
+
+        async def judge(unit: WriteUnit) -> MessageRecord:
             message, edit = await _locked(unit, message_id)
             await unit.feedback.replace(
                 message.id, rating=rating, comment=note, tags_json=tags_json, updated_at=edit.now
@@ -155,6 +162,8 @@ class MessageService:
             await unit.messages.update(message.id, revision=revision)
             await edit.finish()
             return message._replace(revision=revision)
+
+        return await self._store.briefly(viewer, judge)
 
 
 async def _locked(unit: WriteUnit, message_id: str) -> tuple[MessageRecord, ConversationEdit]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import blake2b
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import anyio.to_thread
 
@@ -21,9 +21,9 @@ from backend.retrieval.snippets import snippet
 from backend.security.viewer import Viewer
 from backend.services.drafts import ROLES
 from backend.services.lexical import Candidate, LexicalSearch, SearchFilter, Snapshot
+from backend.services.semantic import Asked, SearchMode, SemanticService
 from backend.utils.text_processor import normalise
 
-SearchMode = Literal["lexical", "semantic", "hybrid"]
 ORDER = "s"
 SCOPED_CONVERSATIONS = 200
 """Conversations that one search may name."""
@@ -46,19 +46,36 @@ class SearchHit:
     cursor: str
 
 
+class _Seen(NamedTuple):
+    """What the first page of a search saw, for the later ones: the index, and the newest vector,
+    0 where it went by words alone."""
+
+    snapshot: Snapshot
+    vector: int
+
+
 class _Place(NamedTuple):
     """Where a page ended: the rank of its last hit, from 1, and its message."""
 
     rank: int
     message_id: str
-    snapshot: Snapshot
+    seen: _Seen
+
+
+@dataclass
+class HitPage(Page[SearchHit]):
+    """A page of hits; ``mode`` is what they were found by: lexical where hybrid was asked for and
+    no embedder could be."""
+
+    mode: SearchMode = "lexical"
 
 
 class SearchService:
     """Searches on behalf of a viewer."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, semantic: SemanticService) -> None:
         self._store = store
+        self._semantic = semantic
 
     async def search(
         self,
@@ -69,32 +86,47 @@ class SearchService:
         chosen: SearchFilter | None = None,
         first: int | None = None,
         after: str | None = None,
-    ) -> Page[SearchHit]:
-        """The hits for a query, best first, of at most a hundred that are ranked.
+    ) -> HitPage:
+        """The hits for a query, best first, of at most a hundred that are ranked on each side.
 
         A later page ranks what was stored when the first one was asked for, so that nothing
-        written in between repeats or hides a hit. While no embedder is configured every mode
-        answers by words alone. Raises Invalid.
+        written in between repeats or hides a hit. Hybrid goes by words alone where no embedder can
+        be asked. Raises Invalid; in the semantic mode NoEmbedder and EmbedderUnavailable.
         """
         size, _ = page_size(first, None, default=limits.CONVERSATIONS_DEFAULT)
         chosen = _checked(chosen or SearchFilter())
-        asked = _digest(query, mode, chosen)
-        place = None if after is None else _place(after, asked)
+        digest = _digest(query, mode, chosen)
+        place = None if after is None else _place(after, digest)
         parsed = parse_query(query)
+        # Before a connection is held: another machine may be asked.
+        asked = await self._semantic.asked(mode, parsed.text)
+        mode = "lexical" if asked is None else mode
         if parsed.is_empty:
-            return Page([], has_next=False, has_previous=place is not None)
+            return HitPage([], has_next=False, has_previous=place is not None, mode=mode)
         async with self._store.read(viewer, long=True) as unit:
             search = LexicalSearch(unit, parsed, chosen)
-            await search.load(place.snapshot if place else None)
-            found = await search.candidates()
-            ranked = _ranked(found, parsed)
+            await search.load(place.seen.snapshot if place else None)
+            found = await search.candidates() if mode != "semantic" else {}
+            near, vector = await self._near(unit, search, asked, place)
+            ranked = _ranked(found, near, parsed)
             start = _start(ranked, place)
             page = ranked[start : start + size]
             rows = await _messages(unit, [message_id for message_id, _ in page])
+        seen = _Seen(search.snapshot, vector)
         hits = await anyio.to_thread.run_sync(
-            _hits, parsed, found, page, rows, start, search.snapshot, asked
+            _hits, parsed, {**near, **found}, page, rows, start, seen, digest
         )
-        return Page(hits, has_next=start + size < len(ranked), has_previous=start > 0)
+        more = start + size < len(ranked)
+        return HitPage(hits, has_next=more, has_previous=start > 0, mode=mode)
+
+    async def _near(
+        self, unit: ReadUnit, search: LexicalSearch, asked: Asked | None, place: _Place | None
+    ) -> tuple[dict[str, Candidate], int]:
+        """What is near in meaning, and the newest vector that was looked at."""
+        if asked is None:
+            return {}, place.seen.vector if place else 0
+        upto = place.seen.vector if place else None
+        return await self._semantic.candidates(unit, search, asked, upto)
 
 
 def _checked(chosen: SearchFilter) -> SearchFilter:
@@ -133,8 +165,8 @@ def _digest(query: str, mode: str, chosen: SearchFilter) -> str:
 
 def _place(after: str, asked: str) -> _Place:
     try:
-        rank, message_id, digest, next_number, chunks, terms = decode_cursor(
-            after, ORDER, int, str, str, int, int, int
+        rank, message_id, digest, next_number, chunks, terms, vector = decode_cursor(
+            after, ORDER, int, str, str, int, int, int, int
         )
     except Invalid as error:
         raise Invalid(error.message, field=("after",)) from None
@@ -142,16 +174,21 @@ def _place(after: str, asked: str) -> _Place:
         raise Invalid(
             "This cursor belongs to another search; begin anew without it.", field=("after",)
         )
-    return _Place(rank, message_id, Snapshot(next_number, chunks, terms))
+    return _Place(rank, message_id, _Seen(Snapshot(next_number, chunks, terms), vector))
 
 
-def _ranked(found: Mapping[str, Candidate], query: Query) -> list[tuple[str, Fused]]:
-    scores = {each: found[each].score for each in sorted(found)}
-    fused = fuse(scores)
+def _ranked(
+    found: Mapping[str, Candidate], near: Mapping[str, Candidate], query: Query
+) -> list[tuple[str, Fused]]:
+    fused = fuse(_scores(found), _scores(near))
     if query.days:
-        said = {each: found[each].chunk.created_at.date() for each in fused}
+        said = {each: (found.get(each) or near[each]).chunk.created_at.date() for each in fused}
         fused = with_days(fused, said, query.days)
     return sorted(fused.items(), key=lambda item: (-item[1].score, item[0]))
+
+
+def _scores(side: Mapping[str, Candidate]) -> dict[str, float]:
+    return {each: side[each].score for each in sorted(side)}
 
 
 def _start(ranked: Sequence[tuple[str, Fused]], place: _Place | None) -> int:
@@ -176,10 +213,10 @@ def _hits(
     page: Sequence[tuple[str, Fused]],
     rows: Mapping[str, MessageRecord],
     start: int,
-    snapshot: Snapshot,
+    seen: _Seen,
     asked: str,
 ) -> list[SearchHit]:
-    sums = (snapshot.next_number, snapshot.chunks, snapshot.terms)
+    sums = (*astuple(seen.snapshot), seen.vector)
     hits = []
     for rank, (message_id, fused) in enumerate(page, start + 1):
         message = rows.get(message_id)

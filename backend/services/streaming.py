@@ -18,6 +18,7 @@ from backend.repositories.records import MessageRecord
 from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
 from backend.services.appending import Chain
+from backend.services.counting import ready_to_count
 from backend.services.drafts import (
     MessageDraft,
     Usage,
@@ -52,12 +53,16 @@ class StreamingService:
         One that was begun under the same id is returned as it is. Raises NotFound, Invalid,
         Conflict.
         """
+        await ready_to_count()
         values = message_values(replace(draft, content=""))
-        async with self._store.write(viewer) as unit:
+
+        async def start(unit: WriteUnit) -> MessageRecord:
             edit = await ConversationEdit.begin(unit, conversation_id)
             chain = Chain(edit, compared=("role", "name", "model", "metadata_json"))
             await chain.hang_below(parent_id)
             return (await chain.append([(draft, {**values, "status": STREAMING})]))[0]
+
+        return await self._store.briefly(viewer, start)
 
     async def append(self, viewer: Viewer, message_id: str, offset: int, text: str) -> int:
         """Stores text that starts at an offset and returns the offset of what comes next.
@@ -66,7 +71,8 @@ class StreamingService:
         the text neither joins on nor repeats a stored piece.
         """
         clean = normalise(text)
-        async with self._store.write(viewer) as unit:
+
+        async def append(unit: WriteUnit) -> int:
             edit = await _open(unit, message_id)
             last = await unit.chunks.last(message_id)
             end = last.start + len(last.text) if last else 0
@@ -82,6 +88,8 @@ class StreamingService:
             await unit.chunks.add(edit.id, chunk, edit.now)
             await edit.finish_quietly()
             return end + len(clean)
+
+        return await self._store.briefly(viewer, append)
 
     async def finish(
         self,
@@ -101,7 +109,9 @@ class StreamingService:
         if status not in FINAL:
             raise Invalid(f"status must be one of {', '.join(FINAL)}.", field=("status",))
         reason = optional_text(finish_reason, ("finishReason",))
-        async with self._store.write(viewer) as unit:
+        await ready_to_count()
+
+        async def finish(unit: WriteUnit) -> MessageRecord:
             found = await unit.messages.get(message_id)
             edit = await ConversationEdit.begin(unit, found.conversation_id)
             message = await unit.messages.get(message_id)
@@ -118,6 +128,8 @@ class StreamingService:
             await unit.chunks.delete(message.id)
             await edit.finish()
             return message._replace(**values)
+
+        return await self._store.briefly(viewer, finish)
 
     async def close_abandoned(self, idle: timedelta | None = None) -> int:
         """Makes messages that nobody writes any more INCOMPLETE, their text kept.

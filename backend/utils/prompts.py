@@ -99,9 +99,9 @@ def to_transcript(messages: Iterable[HistoryMessage]) -> str:
     <BLANKLINE>
     Assistant: Hello!
     """
-    spoken = ((message, _spoken(message)) for message in messages)
+    told = ((message, spoken(message)) for message in messages)
     return "\n\n".join(
-        f"{message.name or message.role.capitalize()}: {text}" for message, text in spoken if text
+        f"{message.name or message.role.capitalize()}: {text}" for message, text in told if text
     )
 
 
@@ -260,7 +260,8 @@ def _call_tokens(call: dict[str, Any]) -> int:
     return MESSAGE_TOKENS + sum(map(count_tokens, texts))
 
 
-def _spoken(message: HistoryMessage) -> str:
+def spoken(message: HistoryMessage) -> str:
+    """All a message says as plain text, with its calls and results; not what was reasoned."""
     parts = message.parts or [text_part(message.content)]
     return "\n".join(filter(None, map(_spoken_part, parts)))
 

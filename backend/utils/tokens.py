@@ -137,6 +137,11 @@ class _Encoding:
             self._seen = 0
 
 
+def is_loaded(encoding: str = DEFAULT_ENCODING) -> bool:
+    """Whether the next count does not have to load the vocabulary first."""
+    return encoding in _loaded
+
+
 _loaded: dict[str, _Encoding] = {}
 _loading = Lock()
 

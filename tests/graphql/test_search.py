@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backend.graphql.context import Context
+from backend.graphql.errors import shown
 from backend.graphql.schema import schema
 from backend.security.viewer import Viewer
 from backend.services.container import Services
@@ -15,7 +16,7 @@ FIND = """query Find($query: String!, $mode: SearchMode!, $first: Int!, $after: 
   search(query: $query, mode: $mode, first: $first, after: $after, filter: $filter) {
     edges { cursor node { score lexicalRank semanticRank snippet highlights { start end }
       message { content conversation { id } } } }
-    nodes { message { content } }
+    nodes { message { content } } mode
     pageInfo { hasNextPage hasPreviousPage endCursor } } }"""
 
 
@@ -45,9 +46,16 @@ async def test_hits_and_pages(services: Services, viewer: Viewer, other_viewer: 
     }
     rest = await find(services, viewer, "zebra", after=second["cursor"])
     assert len(rest["nodes"]) == 1
-    for mode in ("SEMANTIC", "HYBRID"):
-        assert len((await find(services, viewer, "zebra", mode=mode))["nodes"]) == 3
+    both = await find(services, viewer, "zebra", mode="HYBRID")
+    assert (len(both["nodes"]), both["mode"]) == (3, "LEXICAL")
     assert (await find(services, other_viewer, "zebra"))["nodes"] == []
+
+
+async def test_meaning_needs_an_embedder(services: Services, viewer: Viewer) -> None:
+    variables = {"query": "zebra", "mode": "SEMANTIC", "first": 20}
+    result = await schema.execute(FIND, variables, context_value=Context(services, viewer))
+    [error] = result.errors or []
+    assert shown(error).extensions == {"code": "NO_EMBEDDER", "field": []}
 
 
 async def test_filter(services: Services, viewer: Viewer) -> None:

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from websockets.exceptions import InvalidHandshake
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Origin, Subprotocol
 
 from backend.graphql.sockets import FRAME_CHARACTERS, MALFORMED_FRAMES, OPERATIONS
 from tests.support.servers import Server
-from tests.support.sockets import Line, line_to
+from tests.support.sockets import PROTOCOL, Line, line_to
 
 CREATE = """mutation { createConversation(input: {title: "Tea"}) {
   conversation { id changes(first: 1) { nodes { ... on ConversationUpdated { cursor } } } } } }"""
@@ -164,6 +166,23 @@ async def test_frames_of_two_megabytes(server: Server) -> None:
         assert str(FRAME_CHARACTERS) in error["message"]
         await added(server, conversation, "still here")
         assert (await heard(line, 1))[0] == ["still here"]
+
+
+async def test_a_handshake_that_is_refused_is_no_error_of_the_servers(server: Server) -> None:
+    spoken, origin = [Subprotocol(PROTOCOL)], Origin("https://evil.example")
+    with pytest.raises(InvalidHandshake):
+        async with connect(server.socket_url, subprotocols=spoken, origin=origin):
+            pass
+
+
+async def test_text_that_is_no_utf8_closes_the_socket_as_the_protocol_has_it(
+    server: Server,
+) -> None:
+    async with connect(server.socket_url, subprotocols=[Subprotocol(PROTOCOL)]) as connection:
+        await connection.send(b"\xff\xfe", text=True)
+        with pytest.raises(ConnectionClosed):
+            await connection.recv()
+    assert connection.close_code == 1007
 
 
 async def test_too_many_frames_that_are_no_messages(server: Server) -> None:

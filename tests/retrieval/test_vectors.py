@@ -76,7 +76,21 @@ def test_it_grows_and_can_be_narrowed() -> None:
     assert index.nearest(vectors[41], 2, within)[0] == 42
     assert set(index.nearest(vectors[41], 9, within)) == {7, 42, 200}
     assert index.nearest(vectors[41], 9, np.empty(0, np.uint32)) == []
-    assert index.size == 300 * (4 + 8)
+    assert set(index.nearest(vectors[41], 9, within, outside=within[:2])) == {200}
+    assert index.size == 300 * (8 + 4 + 8)
+
+
+def test_what_came_later_can_be_left_out_and_what_is_gone_be_dropped() -> None:
+    vectors = clustered(40, 64)
+    index = VectorSet(vectors.mean(axis=0))
+    index.add(range(100, 120), vectors[:20], range(1, 40, 2))
+    assert index.last == 39
+    index.add(range(120, 140), vectors[20:], range(41, 80, 2))
+    assert set(index.nearest(vectors[0], 99, upto=39)) == set(range(100, 120))
+    index.drop([100, 139])
+    assert set(index.nearest(vectors[0], 99)) == set(range(101, 139))
+    assert set(index.nearest(vectors[0], 99, upto=39)) == set(range(101, 120))
+    assert index.last == 77
 
 
 def test_an_empty_set_finds_nothing() -> None:

@@ -54,7 +54,35 @@ async def test_a_leaf_of_another_chat_is_not_found(client: Client, chat: Json) -
     problem_of(response, 404, "NOT_FOUND", "leaf_id")
 
 
-@pytest.mark.parametrize("query", ["max_tokens=-1", "recent=-1", "max_tokens=x", "leaf_id=1"])
+async def test_a_window_recalls_what_was_said_elsewhere(client: Client, chat: Json) -> None:
+    other = await client.chat(title="Animals")
+    zebra = await client.message(other, "I keep a zebra.")
+    address = f"/api/chats/{chat['id']}/context"
+    window = await client.read(address, recall=1, query="zebra", recall_floor=0.5)
+    [recalled] = [each for each in window["messages"] if each["origin"] == "recalled"]
+    assert (recalled["message"]["id"], recalled["content"]) == (zebra["id"], "I keep a zebra.")
+    assert recalled["reason"] == {
+        "rank": 1, "score": 1.0, "lexical_rank": 1, "semantic_rank": None, "neighbour_of": None
+    }  # fmt: skip
+    assert '"conversation":"Animals"' in window["prompt"][1]["content"]
+    assert (window["query"], window["left_out"]) == ("zebra", [])
+    here = await client.read(address, recall=1, query="zebra", recall_from="conversation")
+    assert "recalled" not in {each["origin"] for each in here["messages"]}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "max_tokens=-1",
+        "recent=-1",
+        "max_tokens=x",
+        "leaf_id=1",
+        "recall=51",
+        "recall_floor=nan",
+        "recency_weight=2",
+        "recall_from=x",
+    ],
+)
 async def test_numbers_and_ids_that_make_no_sense_are_refused(
     client: Client, chat: Json, query: str
 ) -> None:

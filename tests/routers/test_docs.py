@@ -24,6 +24,12 @@ async def test_the_page_holds_no_script_and_no_style_of_its_own(client: Client) 
     assert re.findall(r"<script[^>]*>(.+?)</script>|<style|style=|\son\w+=", text) == []
 
 
+async def test_the_page_may_load_nothing_else(client: Client) -> None:
+    policy = (await client.get("/docs")).headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
 def test_the_files_are_the_published_ones() -> None:
     listed = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text().splitlines())
     assert set(listed) >= {"swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"}

@@ -28,6 +28,7 @@ async def test_a_server_that_works_says_so(
         "database": database.dialect,
         "migration": head_revision(),
         "version": __version__,
+        "embedding": None,
     }
     assert statements.count == 1
 

@@ -248,11 +248,12 @@ async def test_an_unknown_address_is_a_problem_too(client: Client) -> None:
 @pytest.mark.parametrize(
     ("method", "address", "allowed"),
     [
-        ("PUT", "/api/chats", "GET, POST"),
-        ("POST", f"/api/chats/{NOBODY}", "DELETE, GET, PATCH"),
-        ("DELETE", f"/api/chats/{NOBODY}/messages", "GET, POST"),
-        ("PATCH", f"/api/chats/{NOBODY}/messages/{NOBODY}/feedback", "GET, PUT"),
+        ("PUT", "/api/chats", "GET, HEAD, POST"),
+        ("POST", f"/api/chats/{NOBODY}", "DELETE, GET, HEAD, PATCH"),
+        ("DELETE", f"/api/chats/{NOBODY}/messages", "GET, HEAD, POST"),
+        ("PATCH", f"/api/chats/{NOBODY}/messages/{NOBODY}/feedback", "GET, HEAD, PUT"),
         ("GET", "/api/import", "POST"),
+        ("PUT", f"/api/chats/{NOBODY}/messages/start", "POST"),
     ],
 )
 async def test_a_method_an_address_does_not_take_names_those_it_does(

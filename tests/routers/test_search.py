@@ -21,6 +21,15 @@ async def test_pages_of_hits(client: Client) -> None:
     assert rest["page_info"]["has_next_page"] is False
 
 
+async def test_without_an_embedder_there_are_words(client: Client) -> None:
+    chat = await client.chat(title="A title")
+    await client.message(chat, "zebra")
+    both = (await client.get("/api/search", params={"query": "zebra", "mode": "hybrid"})).json()
+    assert (len(both["items"]), both["mode"]) == (1, "lexical")
+    response = await client.get("/api/search", params={"query": "zebra", "mode": "semantic"})
+    assert (response.status_code, response.json()["code"]) == (400, "NO_EMBEDDER")
+
+
 async def test_filters(client: Client) -> None:
     chat, other = await client.chat(title="One"), await client.chat(title="Other")
     await client.message(chat, "zebra one")

@@ -55,12 +55,11 @@ def counted(database: Database) -> Iterator[Statements]:
             statements.seen.append(statement)
             _count_rows(cursor, statement)
 
-    engines = (database._reader, database._long_reader, database._writer)
-    for engine in engines:
-        event.listen(engine.sync_engine, "after_cursor_execute", after_execute)
+    for engine in database.engines:
+        event.listen(engine, "after_cursor_execute", after_execute)
     yield statements
-    for engine in engines:
-        event.remove(engine.sync_engine, "after_cursor_execute", after_execute)
+    for engine in database.engines:
+        event.remove(engine, "after_cursor_execute", after_execute)
 
 
 def _count_rows(cursor: Any, statement: Statement) -> None:

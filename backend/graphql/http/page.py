@@ -10,27 +10,11 @@ from starlette.types import Scope
 
 from backend.graphql.http.answers import REVALIDATE, Answer
 from backend.graphql.playground import render_playground
+from backend.security.pages import PAGE_HEADERS
 
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    )
-)
 HEADERS = (
     (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
+    *((name.encode(), value.encode()) for name, value in PAGE_HEADERS.items()),
     (b"vary", b"Accept"),
     REVALIDATE,
 )

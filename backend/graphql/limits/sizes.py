@@ -74,6 +74,11 @@ def size_of(rule: ListRule, field: FieldNode) -> int | VariableSize:
     given = 0
     for argument in rule.slicing:
         value, rest = _argument(field, argument.path)
+        if argument.default == 0:
+            # It adds to a list that is there without it, and that the others make no shorter.
+            if value is None:
+                continue
+            known.append(rule.assumed)
         given += value is not None
         if isinstance(value, VariableNode):
             default = argument.default if not rest else None

@@ -12,16 +12,16 @@ from backend.graphql.fields import resolved
 from backend.graphql.limits import sized_by
 from backend.graphql.scalars import Cursor
 from backend.graphql.types.enums import SearchMode
-from backend.graphql.types.pages import ConnectionView
-from backend.graphql.types.search import SearchConnection, SearchFilter
+from backend.graphql.types.search import FoundView, SearchConnection, SearchFilter
 from backend.limits import CONVERSATIONS_DEFAULT
-from backend.services.search import SearchMode as Mode
+from backend.services.semantic import SearchMode as Mode
 
 MODES: dict[SearchMode, Mode] = {
     SearchMode.LEXICAL: "lexical",
     SearchMode.SEMANTIC: "semantic",
     SearchMode.HYBRID: "hybrid",
 }
+WAYS = {stored: way for way, stored in MODES.items()}
 
 
 async def found_messages(
@@ -43,7 +43,7 @@ async def found_messages(
     after: Annotated[
         Cursor | None, strawberry.argument(description="Only those after this place.")
     ] = None,
-) -> ConnectionView:
+) -> FoundView:
     """A page of hits."""
     page = await info.context.services.search.search(
         info.context.viewer,
@@ -53,7 +53,7 @@ async def found_messages(
         first=first,
         after=after,
     )
-    return ConnectionView(page, attrgetter("cursor"), _uncounted)
+    return FoundView(page, attrgetter("cursor"), _uncounted, WAYS[page.mode])
 
 
 async def _uncounted() -> int:
@@ -66,6 +66,6 @@ class SearchQueries:
     search: SearchConnection = resolved(
         found_messages,
         "The messages that fit a query best, over everything you have stored; a message can be "
-        "found once it is stored. By words alone as long as no embedder is configured.",
+        "found once it is stored; by its meaning, once its vector is made.",
         directives=[sized_by("first", default=CONVERSATIONS_DEFAULT, fields=["edges", "nodes"])],
     )

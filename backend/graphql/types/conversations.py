@@ -223,12 +223,12 @@ class Conversation(Node):
     ] = resolved(
         conversation_changes,
         "What happened after a cursor: the same events, in the same order, as the subscription's.",
-        directives=[sized_by("first", default=100, fields=["nodes"])],
+        directives=[sized_by("first", default=100, fields=["edges", "nodes"])],
     )
     context_window: ContextWindow = resolved(
         conversation_context_window,
         "What of it goes to a model, within a budget of tokens.",
-        directives=[sized_by("recent", default=MESSAGES_DEFAULT, fields=["messages"])],
+        directives=[sized_by("recent", "recall", default=MESSAGES_DEFAULT, fields=["messages"])],
     )
 
     is_type_of = stands_for(ConversationRecord)

@@ -59,14 +59,32 @@ class ContextOrigin(Enum):
     RECENT = strawberry.enum_value("recent", description="It is one of the last turns.")
 
 
+@strawberry.enum(description="From where messages are recalled.")
+class RecallScope(Enum):
+    ALL = strawberry.enum_value("all", description="From every conversation, this one included.")
+    CONVERSATION = strawberry.enum_value("conversation", description="From this one alone.")
+    OTHERS = strawberry.enum_value("others", description="From every one but this.")
+
+
+@strawberry.enum(description="Why a message that was found is not recalled.")
+class LeftOutReason(Enum):
+    RECENT = strawberry.enum_value("recent", description="It is among the recent ones.")
+    BRANCH = strawberry.enum_value("branch", description="It is on no branch that is shown.")
+    DUPLICATE = strawberry.enum_value("duplicate", description="Its text is there already.")
+    FLOOR = strawberry.enum_value("floor", description="It fits the query too little.")
+    LIMIT = strawberry.enum_value("limit", description="As many as were asked for fit better.")
+    CALL = strawberry.enum_value("call", description="The call that it answers is not there.")
+    ROOM = strawberry.enum_value("room", description="It takes more tokens than are left.")
+
+
 @strawberry.enum(description="What a search goes by.")
 class SearchMode(Enum):
     LEXICAL = strawberry.enum_value("lexical", description="The words.")
     SEMANTIC = strawberry.enum_value(
-        "semantic", description="The meaning; the words where no embedder is configured."
+        "semantic", description="The meaning; an error where no embedder can be asked."
     )
     HYBRID = strawberry.enum_value(
-        "hybrid", description="Both; the words alone where no embedder is configured."
+        "hybrid", description="Both; the words alone where no embedder can be asked."
     )
 
 

@@ -105,7 +105,14 @@ class ConversationChanged:
     conversation: Conversation | None = leaf("As it is now; null where it is gone.")
 
 
+@strawberry.type(description="Something that happened, in a page.")
+class ConversationEventEdge:
+    cursor: Cursor = leaf("Where to resume after it.")
+    node: ConversationEvent = leaf("What happened.")
+
+
 @strawberry.type(description="A page of what happened in a conversation.")
 class ConversationEventConnection:
+    edges: list[ConversationEventEdge] = leaf("What happened with its cursors, in order.")
     nodes: list[ConversationEvent] = leaf("What happened, in order.")
     page_info: PageInfo = leaf("Where the page lies.")

@@ -21,7 +21,7 @@ from backend.graphql.types.enums import (
 from backend.graphql.types.parts import MessagePartInput, stored_part
 from backend.repositories.conversations import ConversationFilter as Filter
 from backend.repositories.conversations import ConversationOrder as Order
-from backend.services.drafts import MessageDraft, Usage
+from backend.services.drafts import MessageDraft, Usage, asked_tags
 from backend.services.paging import OrderField, conversation_order
 from backend.utils.text_processor import title_key
 
@@ -50,7 +50,7 @@ class ConversationFilter:
         return Filter(
             archived=self.archived,
             pinned=self.pinned,
-            tags=tuple(self.tags or ()),
+            tags=asked_tags(self.tags or ()),
             title_contains=title_key(self.title_contains) if self.title_contains else None,
             created_after=self.created_after,
             created_before=self.created_before,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -10,9 +11,9 @@ import strawberry
 
 from backend.graphql.fields import leaf, resolved
 from backend.graphql.scalars import Cursor
-from backend.graphql.types.enums import Role, stored
+from backend.graphql.types.enums import Role, SearchMode, stored
 from backend.graphql.types.messages import Message
-from backend.graphql.types.pages import PageInfo
+from backend.graphql.types.pages import ConnectionView, PageInfo
 from backend.services.lexical import SearchFilter as Filter
 from backend.services.search import SearchHit as Hit
 
@@ -86,8 +87,18 @@ class SearchEdge:
     node: SearchHit = leaf("The hit.")
 
 
+@dataclass(slots=True)
+class FoundView(ConnectionView):
+    """A page of hits, and what they were found by."""
+
+    mode: SearchMode
+
+
 @strawberry.type(description="A page of hits, best first.")
 class SearchConnection:
+    mode: SearchMode = leaf(
+        "What they were found by: LEXICAL where HYBRID was asked for and no embedder could be."
+    )
     edges: list[SearchEdge] = leaf("The hits with their cursors.")
     nodes: list[SearchHit] = leaf("The hits.")
     page_info: PageInfo = leaf("Where the page lies.")
