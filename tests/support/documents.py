@@ -66,7 +66,7 @@ def said(found: DocumentConversation, message_id: str) -> DocumentMessage:
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 _NAMES = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 _MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-_COUNTS = st.none() | st.integers(0, 2**40)
+_COUNTS = st.none() | st.integers(0, 2**31 - 1)
 _JSON = st.recursive(
     st.none()
     | st.booleans()

@@ -52,7 +52,10 @@ class MessageDelta:
     is_type_of = _kind("delta")
 
 
-@strawberry.type(description="A message is gone.")
+@strawberry.type(
+    description="A message is gone. Where what hung below it stays, those right below it follow as "
+    "updated, with their new parent, and all below stand one place higher."
+)
 class MessageDeleted:
     cursor: Cursor = leaf(CURSOR)
     message_id: strawberry.ID = leaf("The id it had.")
