@@ -10,7 +10,8 @@ PIP_INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check
 CODE := backend tests benchmarks app.py
 # Options for pytest, as in `make test PYTEST_ARGS='-k branches -x'`.
 PYTEST_ARGS ?=
-WORKERS ?= 2
+# More than there are cores: some tests wait for clocks and for other processes.
+WORKERS ?= 3
 # How long `make fuzz` feeds each of its targets with each of its engines, and how many cases an operation gets from
 # `make fuzz-schema`.
 SECONDS ?= 60
@@ -28,7 +29,7 @@ run: $(VENV)/.runtime ## install what is missing, then serve on 127.0.0.1:8000
 	@exec $(PY) app.py
 
 test: $(VENV)/.dev ## the whole suite, on SQLite and on PostgreSQL
-	$(PY) -m pytest -p tests.no_skips -n $(WORKERS) --ignore=tests/clients $(PYTEST_ARGS)
+	$(PY) -m pytest -p tests.no_skips -n $(WORKERS) --dist worksteal --ignore=tests/clients $(PYTEST_ARGS)
 
 test-clients: $(VENV)/.dev tests/clients/node_modules/.package-lock.json ## real clients from npm against a real server; needs Node.js
 	$(PY) -m pytest -p tests.no_skips tests/clients $(PYTEST_ARGS)

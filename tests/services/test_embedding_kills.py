@@ -17,7 +17,7 @@ from tests.support.embedding import count_rows, embed_all, embedding_services, l
 from tests.support.embedding_server import EmbeddingServer
 from tests.support.servers import Server
 
-KILLS = int(os.environ.get("CONVERSA_TEST_KILLS", "2"))
+KILLS = int(os.environ.get("CONVERSA_TEST_KILLS", "1"))
 MESSAGES = 100 * (KILLS + 2)
 PATIENCE = 60.0
 
