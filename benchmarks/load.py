@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 
+LOOK_SECONDS, QUIET_LOOKS = 0.5, 3
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,6 +44,17 @@ def peak_megabytes(pid: int) -> float:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
     raise LookupError("no VmHWM")
+
+
+async def settled(pid: int) -> None:
+    """Returns once a process has nothing to do: a new database is indexed after the start."""
+    quiet = 0
+    used = cpu_seconds(pid)
+    while quiet < QUIET_LOOKS:
+        await asyncio.sleep(LOOK_SECONDS)
+        now = cpu_seconds(pid)
+        quiet = quiet + 1 if now - used < LOOK_SECONDS / 20 else 0
+        used = now
 
 
 async def measure(

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backend.config import load_settings
-from benchmarks.load import measure, peak_megabytes, request
+from benchmarks.load import measure, peak_megabytes, request, settled
 from benchmarks.seed import conversation_id, seed
 
 ROOT = Path(__file__).parent.parent
@@ -94,6 +94,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 async def run(options: argparse.Namespace, database_url: str) -> None:
     """Prints the table."""
     with server(database_url) as (port, pid):
+        await settled(pid)
         print("request  clients    req/s   p50 ms   p99 ms   CPU ms")
         for name, body in bodies(options.conversations).items():
             await measure(port, pid, body, clients=1, seconds=1)

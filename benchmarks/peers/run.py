@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import median
 
 from backend.config import load_settings
-from benchmarks.load import Result, measure, post, request
+from benchmarks.load import Result, measure, post, request, settled
 from benchmarks.requests import ROOT, bodies, server
 from benchmarks.seed import conversation_id, seed
 from tests.support.postgresql import shared_server
@@ -152,6 +152,7 @@ async def compare(
     for name in REQUESTS:
         found[name] = {each: [] for each in running}
         for each, (port, pid, asked) in running.items():
+            await settled(pid)
             await check(each, port, asked[name](0))
             await measure(port, pid, asked[name], clients=1, seconds=1)
         for _ in range(options.rounds):
