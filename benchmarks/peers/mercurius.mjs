@@ -1,10 +1,10 @@
-// Mercurius with graphql-jit over better-sqlite3, on our tables: the resolvers one would write by
+// Mercurius with graphql-jit over Node's own SQLite, on our tables: the resolvers one would write by
 // hand, with prepared statements, index ranges and a loader for the messages of many conversations.
-import Database from "better-sqlite3";
+import { DatabaseSync } from "node:sqlite";
 import Fastify from "fastify";
 import mercurius from "mercurius";
 
-const database = new Database(process.argv[2], { readonly: true });
+const database = new DatabaseSync(process.argv[2], { readOnly: true });
 const CONVERSATION = "id, title, last_message_at lastMessageAt, message_count messageCount";
 const MESSAGE = "id, role, content, created_at createdAt, added_revision revision";
 const listed = database.prepare(`SELECT ${CONVERSATION}, last_activity_at FROM conversations

@@ -2,10 +2,11 @@
 
     python -m benchmarks.peers.run [--conversations 500] [--messages 200] [--seconds 4] [--rounds 3]
 
-Peers: Mercurius with graphql-jit and better-sqlite3, PostGraphile (both from npm, into a temporary
-folder), the plain way of this stack (``plain.py``) and the hand-written limit (``limit.py``). All
-servers run at once and take turns, so that whatever else the machine does touches all. CPU is that
-of the server's process, PostgreSQL's own not counted; medians of the rounds, the least in brackets.
+Peers: Mercurius with graphql-jit over Node's own SQLite, PostGraphile (from npm, with a Node.js
+of the same age, into a temporary folder), the plain way of this stack (``plain.py``) and the
+hand-written limit (``limit.py``). All servers run at once and take turns, so that whatever else the
+machine does touches all. CPU is that of the server's process, PostgreSQL's own not counted; medians
+of the rounds, the least in brackets.
 ``--only`` names the servers to be measured.
 """
 
@@ -29,11 +30,11 @@ from tests.support.postgresql import shared_server
 
 FOLDER = Path(__file__).parent
 PACKAGES = (
-    "better-sqlite3@13.2.0",
     "fastify@5.12.8",
     "graphql@16.15.0",
     "graphql-jit@0.8.9",
     "mercurius@16.10.1",
+    "node@22.23.3",
     "postgraphile@5.1.5",
 )
 ON_POSTGRESQL = ("Conversa, PostgreSQL", "plain, PostgreSQL", "PostGraphile")
@@ -89,15 +90,16 @@ def _servers(
     ours = bodies(options.conversations)
     path = file.removeprefix("sqlite:///")
     python = [sys.executable, "-m"]
+    node = str(folder / "node_modules" / ".bin" / "node")
     commands: dict[str, tuple[Sequence[str], Bodies]] = {
         "limit, SQLite": ([*python, "benchmarks.peers.limit", path], ours),
         "plain, SQLite": ([*python, "benchmarks.peers.plain", f"sqlite+aiosqlite:///{path}"], ours),
         "plain, PostgreSQL": ([*python, "benchmarks.peers.plain", _asyncpg(address)], ours),
-        "Mercurius, SQLite": (["node", str(folder / "mercurius.mjs"), path], ours),
-        "PostGraphile": (["node", str(folder / "postgraphile.mjs"), address], _other(options)),
+        "Mercurius, SQLite": ([node, str(folder / "mercurius.mjs"), path], ours),
+        "PostGraphile": ([node, str(folder / "postgraphile.mjs"), address], _other(options)),
     }
     wanted = {name: each for name, each in commands.items() if _is_wanted(name, options)}
-    if any(command[0] == "node" for command, _ in wanted.values()):
+    if any(command[0] == node for command, _ in wanted.values()):
         install(folder)
     for name, url in (("Conversa, SQLite", file), ("Conversa, PostgreSQL", address)):
         if _is_wanted(name, options):

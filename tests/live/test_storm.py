@@ -13,7 +13,7 @@ from tests.live.storm import complaints, storm_over
 from tests.support.redis import RedisServer, redis_server
 from tests.support.servers import running_servers
 
-SECONDS = 9.0
+SECONDS = 7.0
 SERVERS = 2
 WRITERS = 3
 FOLLOWERS = len(TRANSPORTS)

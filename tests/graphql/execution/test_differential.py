@@ -15,7 +15,7 @@ from backend.graphql.types.event_views import EventView
 from tests.graphql.execution.conftest import Bench, copied
 from tests.graphql.execution.documents import Operation, events, mutations, queries
 
-EXAMPLES = int(os.environ.get("EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "40"))
 """Set it to thousands after a change of the compiler."""
 
 
