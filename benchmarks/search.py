@@ -30,6 +30,7 @@ from backend.database.database import Database
 from backend.database.migrate import migrate
 from backend.models import ChunkVector, SearchChunk
 from backend.repositories.bulk import insert_rows
+from backend.repositories.conversations import ConversationFilter
 from backend.repositories.store import Store
 from backend.retrieval.vectors import normalised, to_bytes
 from backend.security.viewer import LOCAL_VIEWER
@@ -65,7 +66,10 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--writes", type=float, default=20)
     parser.add_argument("--embedder", default="", help="a folder of `models fetch`")
-    parser.add_argument("--database", help="an empty one; by default SQLite in a scratch folder")
+    parser.add_argument(
+        "--database",
+        help="by default SQLite in a scratch folder; one that holds messages is taken as it is",
+    )
     given = parser.parse_args()
     texts = sentences(min(TEXTS, given.messages))
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +85,9 @@ async def made(settings: Settings, texts: Sequence[str], count: int) -> None:
     await migrate(settings)
     services = Services(Store(Database(settings)))
     begun = time.perf_counter()
-    for first in range(0, count, IN_CONVERSATION):
+    async with services.store.read(LOCAL_VIEWER) as unit:
+        filled = await unit.conversations.count(ConversationFilter()) > 0
+    for first in () if filled else range(0, count, IN_CONVERSATION):
         chat = await services.conversations.create(
             LOCAL_VIEWER, ConversationDraft(title=f"Chat {first // IN_CONVERSATION}")
         )
@@ -92,7 +98,7 @@ async def made(settings: Settings, texts: Sequence[str], count: int) -> None:
             ]
             await services.messages.add(LOCAL_VIEWER, chat.id, drafts)
     await services.upkeep.everything()
-    if settings.embedder:
+    if settings.embedder and not filled:
         await give_vectors(services)
     await services.embedding.close()
     await services.store.database.close()

@@ -11,7 +11,7 @@ from backend.services.container import Services
 from benchmarks.requests import INBOX, LIST, THREAD
 from tests.graphql.execution.conftest import Bench
 from tests.graphql.execution.running import Both
-from tests.support.conversations import stored_conversation
+from tests.support.conversations import active_branch, message_draft, stored_conversation
 from tests.support.statements import Statements
 
 DEEP = """{ conversations(first: 50) { totalCount nodes {
@@ -37,6 +37,33 @@ async def test_as_many_statements_for_many_as_for_few(
         assert await both.answer(both.reference, text, {}) == compiled
         assert counts[-1] <= statements.count
     assert counts[0] == counts[1] <= most
+
+
+async def test_one_ten_and_a_hundred_conversations_take_equally_many_statements(
+    services: Services, viewer: Viewer, statements: Statements
+) -> None:
+    text = DEEP.replace("first: 50", "first: 100")
+    counts: dict[str, list[int]] = {"compiled": [], "reference": []}
+    for more in (1, 9, 90):
+        for _ in range(more):
+            made = await stored_conversation(services, viewer, messages=3, tags=("a",))
+            await branched(services, viewer, made.id)
+        both = Both(services, viewer)
+        for name in counts:
+            statements.clear()
+            await both.answer(getattr(both, name), text, {})
+            counts[name].append(statements.count)
+    for name, found in counts.items():
+        assert found == [found[0]] * 3, name
+
+
+async def branched(services: Services, viewer: Viewer, conversation_id: str) -> None:
+    """An alternative beside the last message, and a judgement of it."""
+    rows = await active_branch(services.store, viewer, conversation_id)
+    [other] = await services.messages.add(
+        viewer, conversation_id, [message_draft("other")], parent_id=rows[-2].id
+    )
+    await services.messages.set_feedback(viewer, other.id, rating=1)
 
 
 async def test_only_the_columns_that_are_asked_for(
