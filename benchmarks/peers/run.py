@@ -49,8 +49,9 @@ _LIST = """{ allConversations(first: 20, orderBy: [LAST_ACTIVITY_AT_DESC, ROW_ID
 POSTGRAPHILE = {
     "inbox": _LIST % (_MESSAGES % 20),
     "list": _LIST % "messageCount",
-    "thread": "query Thread($id: UUID!) { conversationByOwnerIdAndRowId(ownerId: 1, rowId: $id) "
-    "{ rowId title %s } }" % (_MESSAGES % 50),
+    "thread": """query Thread($id: UUID!) {
+  conversationByOwnerIdAndRowId(ownerId: "1", rowId: $id) { rowId title %s } }"""
+    % (_MESSAGES % 50),
 }
 Bodies = dict[str, Callable[[int], bytes]]
 Running = tuple[int, int, Bodies]
