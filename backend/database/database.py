@@ -15,6 +15,7 @@ from backend.config import Settings
 from backend.database import postgresql, sqlite
 from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
+from backend.database.nearby import NearbyEngine
 from backend.errors import ConfigurationError
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -38,7 +39,7 @@ class Database:
         self.dialect: Dialect = "sqlite" if self.url.drivername == "sqlite" else "postgresql"
         engines = sqlite if self.dialect == "sqlite" else postgresql
         self._writer: AsyncEngine = engines.writer_engine(self.url, settings)
-        self._reader: AsyncEngine | InloopEngine = engines.reader_engine(self.url, settings)
+        self._reader: NearbyEngine | InloopEngine = engines.reader_engine(self.url, settings)
         self._long_reader: AsyncEngine = engines.long_reader_engine(self.url, settings)
         self._groups: GroupWriter | None = None
         if self.dialect == "sqlite":
@@ -78,11 +79,14 @@ class Database:
     @asynccontextmanager
     async def snapshot(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
         """The same, but all statements see the same committed state."""
+        if isinstance(self._reader, NearbyEngine):
+            door = self._long_reader.connect() if long else self._reader.apart()
+            async with door as connection:
+                yield await connection.execution_options(isolation_level="REPEATABLE READ")
+                await connection.rollback()
+            return
         async with self.read(long=long) as connection:
-            if self.dialect == "postgresql":
-                await connection.execution_options(isolation_level="REPEATABLE READ")
-            else:
-                await connection.exec_driver_sql("BEGIN")
+            await connection.exec_driver_sql("BEGIN")
             yield connection
             await connection.rollback()
 

@@ -16,16 +16,21 @@ from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, Sc
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.database.timeouts import clock_of
+
 Row = tuple[Any, ...]
 
 
 class InloopConnection:
     """The part of an AsyncConnection that reading takes, over an ordinary connection."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_clock", "_connection", "_driver", "_events")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._driver: Any = connection.connection.driver_connection
+        self._events: Any = connection.engine.dispatch
+        self._clock = clock_of(connection)
 
     @property
     def dialect(self) -> Dialect:
@@ -54,23 +59,38 @@ class InloopConnection:
         Nothing stands between it and the driver, which makes it four times cheaper than the others,
         unless somebody counts statements. The driver's errors come wrapped as always.
         """
-        connection = self._connection
-        if connection.engine.dispatch.after_cursor_execute:
-            result = connection.exec_driver_sql(statement, list(rows) if len(rows) > 1 else rows[0])
-            return [tuple(row) for row in result] if result.returns_rows else []
-        driver: Any = connection.connection.driver_connection
+        if self._events.after_cursor_execute:
+            return self._heard(statement, rows)
+        if self._clock is not None:
+            self._clock.start()
         try:
             if len(rows) > 1:
-                return driver.executemany(statement, rows).fetchall()  # type: ignore[no-any-return]
-            return driver.execute(statement, rows[0]).fetchall()  # type: ignore[no-any-return]
+                return self._driver.executemany(statement, rows).fetchall()  # type: ignore[no-any-return]
+            return self._driver.execute(statement, rows[0]).fetchall()  # type: ignore[no-any-return]
         except sqlite3.Error as error:
+            if self._clock is not None:
+                self._clock.tell(error)
             raise DBAPIError.instance(
-                statement, None, error, sqlite3.Error, dialect=connection.dialect
+                statement, None, error, sqlite3.Error, dialect=self.dialect
             ) from error
 
     async def rollback(self) -> None:
         """Ends the transaction, if there is one."""
         self._connection.rollback()
+
+    def reset(self) -> None:
+        """Makes it as new, for somebody else."""
+        if self._connection.in_transaction():
+            self._connection.rollback()
+
+    def close(self) -> None:
+        """Closes it."""
+        self._connection.close()
+
+    def _heard(self, statement: str, rows: Sequence[Row]) -> list[Row]:
+        given: Any = list(rows) if len(rows) > 1 else rows[0]
+        result = self._connection.exec_driver_sql(statement, given)
+        return [tuple(row) for row in result] if result.returns_rows else []
 
 
 def direct(connection: object) -> InloopConnection | None:
@@ -87,20 +107,20 @@ class InloopEngine:
     def __init__(self, engine: Engine, keep: int) -> None:
         self.sync_engine = engine
         self._keep = keep
-        self._idle: list[Connection] = []
+        self._idle: list[InloopConnection] = []
 
     def connect(self) -> Loan:
         """A connection, as an asynchronous context."""
         return Loan(self)
 
-    def take(self) -> Connection:
+    def take(self) -> InloopConnection:
         """A connection that nobody else has."""
-        return self._idle.pop() if self._idle else self.sync_engine.connect()
+        return self._idle.pop() if self._idle else InloopConnection(self.sync_engine.connect())
 
-    def give_back(self, connection: Connection, *, sound: bool) -> None:
+    def give_back(self, connection: InloopConnection, *, sound: bool) -> None:
         """Takes one back; one that is not sound is closed."""
         if sound and len(self._idle) < self._keep:
-            connection.rollback()
+            connection.reset()
             self._idle.append(connection)
         else:
             connection.close()
@@ -122,7 +142,7 @@ class Loan:
 
     async def __aenter__(self) -> AsyncConnection:
         self._connection = self._engine.take()
-        return cast(AsyncConnection, InloopConnection(self._connection))
+        return cast(AsyncConnection, self._connection)
 
     async def __aexit__(
         self,

@@ -6,6 +6,7 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backend.config import Settings
+from backend.database.nearby import NearbyEngine
 from backend.database.timeouts import tell_timeouts
 
 # A connection keeps its plans. One made while a table was small reads all of the table, and goes on
@@ -24,9 +25,14 @@ def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
     return engine
 
 
-def reader_engine(url: URL, settings: Settings) -> AsyncEngine:
-    """An engine that cannot write; without transactions, so that a read is one round trip."""
-    return _reader(url, settings, BY_INDEX)
+def reader_engine(url: URL, settings: Settings) -> NearbyEngine:
+    """Connections that cannot write; without transactions, so that a read is one round trip."""
+    return NearbyEngine(
+        _reader(url, settings, BY_INDEX),
+        most=settings.read_connections,
+        patience=settings.pool_timeout,
+        seconds=settings.statement_timeout,
+    )
 
 
 def _reader(url: URL, settings: Settings, planning: dict[str, str]) -> AsyncEngine:

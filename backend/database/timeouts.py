@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from backend.errors import TimedOut
@@ -21,7 +21,7 @@ def end_long_statements(engine: Engine, seconds: float) -> None:
 
     @event.listens_for(engine, "connect")
     def _watch(connection: Any, record: Any) -> None:
-        clock = record.info["clock"] = _Clock(seconds)
+        clock = record.info["clock"] = Clock(seconds)
         if hasattr(connection, "run_async"):
             connection.run_async(lambda driver: driver.set_progress_handler(clock.is_over, STEPS))
         else:
@@ -39,13 +39,22 @@ def tell_timeouts(engine: Engine, seconds: float) -> None:
 
     @event.listens_for(engine, "handle_error")
     def _told(context: ExceptionContext) -> None:
-        original: Any = context.original_exception
-        interrupted = getattr(original, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
-        if interrupted or getattr(original, "sqlstate", None) == QUERY_CANCELED:
-            raise TimedOut(f"The database took more than {seconds:g} seconds and was stopped.")
+        tell_timeout(context.original_exception, seconds)
 
 
-class _Clock:
+def tell_timeout(error: Any, seconds: float) -> None:
+    """Raises TimedOut where this is a driver's error for a statement that was ended."""
+    interrupted = getattr(error, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
+    if interrupted or getattr(error, "sqlstate", None) == QUERY_CANCELED:
+        raise TimedOut(f"The database took more than {seconds:g} seconds and was stopped.")
+
+
+def clock_of(connection: Connection) -> Clock | None:
+    """What measures the statements of a connection, if anything does."""
+    return connection.info.get("clock")
+
+
+class Clock:
     """Measures one statement at a time."""
 
     def __init__(self, seconds: float) -> None:
@@ -53,7 +62,13 @@ class _Clock:
         self._until = float("inf")
 
     def start(self) -> None:
+        """A statement begins."""
         self._until = time.monotonic() + self._seconds
 
     def is_over(self) -> bool:
+        """Whether it has taken too long."""
         return time.monotonic() > self._until
+
+    def tell(self, error: Exception) -> None:
+        """Raises TimedOut where that is what the driver's error means."""
+        tell_timeout(error, self._seconds)

@@ -27,7 +27,7 @@ from backend.ids import parse_id
 from backend.models import Conversation, ConversationTag, ConversationTombstone
 from backend.repositories.collisions import collisions
 from backend.repositories.pages import Key, Page, Window, cut
-from backend.repositories.prepared import Prepared, update_by_id
+from backend.repositories.prepared import Prepared, PreparedOfIds, update_by_id
 from backend.repositories.records import ConversationRecord
 from backend.repositories.rows import Column, chosen_columns, records
 
@@ -36,7 +36,7 @@ _OWNED = Conversation.owner_id == bindparam("owner")
 _SELECT_BY_ID = select(*COLUMNS).where(_OWNED, Conversation.id == bindparam("id"))
 _BY_ID = Prepared(_SELECT_BY_ID)
 _BY_ID_LOCKED = Prepared(_SELECT_BY_ID.with_for_update())
-_BY_IDS = select(*COLUMNS).where(_OWNED, Conversation.id.in_(bindparam("ids", expanding=True)))
+_BY_IDS = PreparedOfIds(lambda ids: select(*COLUMNS).where(_OWNED, Conversation.id.in_(ids)))
 _TAGS = (
     select(ConversationTag.conversation_id, ConversationTag.tag)
     .where(
@@ -123,7 +123,7 @@ class ConversationRepository:
         """Those of the conversations that exist, in no order."""
         if len(ids) == 1:
             return await self._records(_BY_ID, {"id": ids[0]})
-        return await self._records(_BY_IDS, {"ids": list(ids)})
+        return await self._records(*_BY_IDS.of(ids))
 
     async def page(
         self,
@@ -136,6 +136,7 @@ class ConversationRepository:
         columns = chosen_columns(COLUMNS, names and names | {"id", order.column})
         after, before = window.after is not None, window.before is not None
         shape = (columns, order, window.backward, after, before)
+        statement: Select[Any] | Prepared
         if chosen.is_narrow:
             statement = _page_in(*shape).where(*self._conditions(chosen))
         else:
@@ -309,12 +310,12 @@ def _listed(
     before: bool,
     *,
     by_archived: bool,
-) -> Select[Any]:
+) -> Prepared:
     """The same of an owner's list, of those that are archived, or not, or of both."""
     statement = _page_in(columns, order, backward, after, before).where(_OWNED)
     if by_archived:
         statement = statement.where(Conversation.archived == bindparam("archived"))
-    return statement
+    return Prepared(statement)
 
 
 def _places(window: Window) -> dict[str, Any]:

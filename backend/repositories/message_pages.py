@@ -10,12 +10,14 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Integer,
     Select,
     and_,
     bindparam,
     func,
+    or_,
     select,
     true,
     union_all,
@@ -24,6 +26,7 @@ from sqlalchemy.orm import aliased
 
 from backend.models import Conversation, Message
 from backend.repositories.pages import Window
+from backend.repositories.prepared import Prepared, PreparedOfIds
 from backend.repositories.records import MessageRecord
 from backend.repositories.rows import Column
 
@@ -33,10 +36,12 @@ NEEDED = frozenset(["id", "conversation_id", "status", "added_revision"])
 _SAME_CONVERSATION = and_(
     Message.owner_id == Conversation.owner_id, Message.conversation_id == Conversation.id
 )
-_CHOSEN = (
-    Conversation.owner_id == bindparam("owner"),
-    Conversation.id.in_(bindparam("ids", expanding=True)),
-)
+Ids = list[BindParameter[Any]]
+
+
+def _chosen(ids: Ids) -> ColumnElement[bool]:
+    return and_(Conversation.owner_id == bindparam("owner"), Conversation.id.in_(ids))
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class MessageScope:
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same in SQL."""
         active = [Message.active.expression] if self.active else []
-        return [*active, *([Message.role.in_(self.roles)] if self.roles else [])]
+        return [*active, *([or_(*map(Message.role.__eq__, self.roles))] if self.roles else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +94,45 @@ def places(window: Window) -> dict[str, Any]:
 # the last N of each of many conversations are one index range each, in one statement. The joins are
 # outer ones, for that keeps SQLite from reading messages first, which would be all of them; a
 # conversation with none of what is asked for comes as one row without an id.
-def _of_each(columns: tuple[Column, ...], *wanted: ColumnElement[bool]) -> Select[Any]:
-    messages = and_(_SAME_CONVERSATION, Message.active, *wanted)
-    return select(*columns).select_from(Conversation).outerjoin(Message, messages).where(*_CHOSEN)
+def _of_each(columns: tuple[Column, ...], ids: Ids, wanted: ColumnElement[bool]) -> Select[Any]:
+    messages = and_(_SAME_CONVERSATION, Message.active, wanted)
+    joined = select(*columns).select_from(Conversation).outerjoin(Message, messages)
+    return joined.where(_chosen(ids))
 
 
 @lru_cache(maxsize=256)
-def from_an_end(columns: tuple[Column, ...], backward: bool) -> Select[Any]:
-    """The first or the last messages of the active branch of each of ``ids``."""
+def from_an_end(columns: tuple[Column, ...], backward: bool) -> PreparedOfIds:
+    """The first or the last messages of the active branch of each of the ids."""
     if backward:
-        wanted = Message.position > Conversation.message_count - bindparam("rows")
-        return _of_each(columns, wanted).order_by(Conversation.id, Message.position.desc())
-    wanted = Message.position <= bindparam("rows")
-    return _of_each(columns, wanted).order_by(Conversation.id, Message.position)
+        wanted = Message.position > Conversation.message_count - bindparam("rows", type_=Integer)
+        ordered = Message.position.desc()
+    else:
+        wanted = Message.position <= bindparam("rows", type_=Integer)
+        ordered = Message.position.asc()
+    return PreparedOfIds(
+        lambda ids: _of_each(columns, ids, wanted).order_by(Conversation.id, ordered)
+    )
 
 
-LAST = _of_each(COLUMNS, Message.position == Conversation.message_count)
+LAST = PreparedOfIds(
+    lambda ids: _of_each(COLUMNS, ids, Message.position == Conversation.message_count)
+)
 
 
 @lru_cache(maxsize=256)
-def lateral(shape: Shape) -> Select[Any]:
-    """A limited index range of each of ``ids``, as PostgreSQL takes it: one statement for any
+def lateral(shape: Shape) -> PreparedOfIds:
+    """A limited index range of each of the ids, as PostgreSQL takes it: one statement for any
     number of conversations. The limit inside tells it what it cannot guess from a range of
     positions, that little will be read."""
     page = _range(shape, Conversation.id).lateral()
     joined = select(*page.columns).select_from(Conversation).join(page, true())
-    return joined.where(*_CHOSEN)
+    return PreparedOfIds(lambda ids: joined.where(_chosen(ids)))
 
 
 @lru_cache(maxsize=256)
-def limited(shape: Shape) -> Select[Any]:
+def limited(shape: Shape) -> Prepared:
     """A limited index range of the conversation ``id``."""
-    return _range(shape, bindparam("id"))
+    return Prepared(_range(shape, bindparam("id", type_=Conversation.id.type)))
 
 
 def put_together(shape: Shape, ids: Sequence[str]) -> Any:

@@ -34,7 +34,7 @@ from backend.repositories.message_pages import (
 )
 from backend.repositories.message_pages import MessageScope as MessageScope
 from backend.repositories.pages import Page, Window, cut
-from backend.repositories.prepared import Prepared, update_by_id
+from backend.repositories.prepared import Prepared, PreparedOfIds, update_by_id
 from backend.repositories.records import MessageRecord, SiblingRecord
 from backend.repositories.rows import Column, chosen_columns, records
 
@@ -52,7 +52,7 @@ _PLACE = Prepared(
     .limit(1)
 )
 _FIELDS: tuple[str, ...] = MessageRecord._fields
-_BY_IDS = select(*COLUMNS).where(_OWNED, Message.id.in_(bindparam("ids", expanding=True)))
+_BY_IDS = PreparedOfIds(lambda ids: select(*COLUMNS).where(_OWNED, Message.id.in_(ids)))
 
 
 class MessageRepository:
@@ -68,7 +68,7 @@ class MessageRepository:
         canonical = parse_id(message_id)
         if canonical is None:
             return None
-        return next(iter(await self._rows(_BY_ID, id=canonical)), None)
+        return next(iter(await self._rows(_BY_ID, {"id": canonical})), None)
 
     async def get(self, message_id: str) -> MessageRecord:
         """The message; raises NotFound."""
@@ -90,17 +90,17 @@ class MessageRepository:
 
     async def list_raw(self, ids: Sequence[str]) -> list[MessageRecord]:
         """Those of the messages that exist, in no order; those still being written without text."""
-        parameters = {"owner": self._owner_id, "ids": list(ids)}
-        rows = await self._connection.execute(_BY_IDS, parameters)
-        return [MessageRecord._make(row) for row in rows]
+        statement, given = _BY_IDS.of(ids)
+        given["owner"] = self._owner_id
+        return await records(self._connection, MessageRecord, COLUMNS, statement, given)
 
     async def list_by_ids(self, ids: Sequence[str]) -> list[MessageRecord]:
         """Those of the messages that exist, in no order."""
-        return await self._rows(_BY_IDS, ids=list(ids))
+        return await self._rows(*_BY_IDS.of(ids))
 
     async def last_by_conversations(self, ids: Sequence[str]) -> dict[str, MessageRecord]:
         """The last message of each conversation's active branch."""
-        return {row.conversation_id: row for row in await self._rows(LAST, ids=list(ids))}
+        return {row.conversation_id: row for row in await self._rows(*LAST.of(ids))}
 
     async def pages_by_conversations(
         self,
@@ -114,14 +114,15 @@ class MessageRepository:
         columns = chosen_columns(COLUMNS, names and names | NEEDED)
         shape, given = shape_of(columns, scope, window), places(window)
         if len(ids) == 1:
-            rows = await self._rows(limited(shape), columns, id=ids[0], **given)
+            rows = await self._rows(limited(shape), {"id": ids[0], **given}, columns)
         elif has_lateral(self._connection):
-            rows = await self._rows(lateral(shape), columns, ids=list(ids), **given)
+            statement, chosen = lateral(shape).of(ids)
+            rows = await self._rows(statement, {**given, **chosen}, columns)
         elif scope.is_active_branch and not (shape.after or shape.before):
-            statement = from_an_end(columns, window.backward)
-            rows = await self._rows(statement, columns, ids=list(ids), **given)
+            statement, chosen = from_an_end(columns, window.backward).of(ids)
+            rows = await self._rows(statement, {**given, **chosen}, columns)
         else:
-            rows = await self._rows(put_together(shape, ids), columns, **given)
+            rows = await self._rows(put_together(shape, ids), given, columns)
         return _paged(ids, rows, window)
 
     async def before_position(
@@ -138,7 +139,7 @@ class MessageRepository:
         )
         if position is not None:
             statement = statement.where(Message.position < position)
-        return (await self._rows(statement))[::-1]
+        return (await self._rows(statement, {}))[::-1]
 
     async def page_around(
         self, message: MessageRecord, scope: MessageScope, size: int
@@ -214,9 +215,9 @@ class MessageRepository:
         await update_by_id(Message, frozenset(values)).run(self._connection, given)
 
     async def _rows(
-        self, statement: Any, columns: tuple[Column, ...] = COLUMNS, **parameters: Any
+        self, statement: Any, parameters: dict[str, Any], columns: tuple[Column, ...] = COLUMNS
     ) -> list[MessageRecord]:
-        given = {"owner": self._owner_id, **parameters}
+        given = {**parameters, "owner": self._owner_id}
         rows = await records(self._connection, MessageRecord, columns, statement, given)
         return await self._chunks.fill(rows)
 

@@ -7,14 +7,17 @@ defaults of columns, rows as the driver makes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import chain, repeat
+from typing import Any, cast
 
-from sqlalchemy import CursorResult, Dialect, bindparam, update
+from sqlalchemy import BindParameter, CursorResult, Dialect, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.inloop import direct
+from backend.database.nearby import nearby
+from backend.models.types import Id
 
 Convert = Callable[[Any], Any] | None
 Compiled = tuple[str, dict[str, Any], tuple[tuple[str, Convert], ...]]
@@ -38,13 +41,25 @@ class Prepared:
         self, connection: AsyncConnection, given: dict[str, Any]
     ) -> tuple[Any, ...] | None:
         """The first row the statement returns, as the driver makes it."""
-        here = direct(connection)
-        if here is None:
-            row = (await self.run(connection, given)).first()
-            return tuple(row) if row is not None else None
+        rows = await self.rows(connection, given)
+        return tuple(rows[0]) if rows else None
+
+    async def rows(
+        self, connection: AsyncConnection, given: dict[str, Any]
+    ) -> Sequence[Sequence[Any]]:
+        """The rows the statement returns, as the driver makes them."""
         found = self._for(connection.dialect)
-        rows = here.send(found[0], [_values(found, given)])
-        return rows[0] if rows else None
+        values = _values(found, given)
+        here = direct(connection)
+        if here is not None:
+            return here.send(found[0], [values])
+        there = nearby(connection)
+        if there is not None:
+            return await there.fetch(found[0], values)
+        result = await connection.exec_driver_sql(found[0], values)
+        rows = result.cursor.fetchall()
+        result.close()
+        return cast(Sequence[Sequence[Any]], rows)
 
     def _for(self, dialect: Dialect) -> Compiled:
         found = self._compiled.get(type(dialect))
@@ -59,11 +74,10 @@ class Prepared:
 
         Whoever takes the rows of ``run`` gets them as the driver makes them.
         """
-        result = await self.run(connection, given)
-        found = result.cursor.fetchone()
-        result.close()
-        if found is None:
+        rows = await self.rows(connection, given)
+        if not rows:
             return None
+        found = rows[0]
         dialect = connection.dialect
         converts = self._results.get(type(dialect))
         if converts is None:
@@ -91,6 +105,33 @@ class Prepared:
             if not compiled.binds[name].required
         }
         return str(compiled), constants, places
+
+
+class PreparedOfIds:
+    """A statement that takes any number of ids: prepared once for each power of two.
+
+    ``build`` makes it from the ids' parameters, for an ``IN``. One id is given again and again
+    until they are as many as the statement takes, which finds no row twice.
+    """
+
+    def __init__(self, build: Callable[[list[BindParameter[Any]]], Any]) -> None:
+        self._build = build
+        self._sizes: dict[int, Prepared] = {}
+
+    def of(self, ids: Sequence[str]) -> tuple[Prepared, dict[str, Any]]:
+        """The statement for so many ids, and its parameters."""
+        names = _names(1 << max(len(ids) - 1, 0).bit_length())
+        statement = self._sizes.get(len(names))
+        if statement is None:
+            parameters = [bindparam(name, type_=Id) for name in names]
+            statement = self._sizes[len(names)] = Prepared(self._build(parameters))
+        padding = repeat(ids[-1] if ids else None, len(names) - len(ids))
+        return statement, dict(zip(names, chain(ids, padding), strict=True))
+
+
+@lru_cache(maxsize=32)
+def _names(size: int) -> tuple[str, ...]:
+    return tuple(f"id_{number}" for number in range(size))
 
 
 def _values(found: Compiled, given: dict[str, Any]) -> tuple[Any, ...]:

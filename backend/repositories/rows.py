@@ -6,7 +6,7 @@ That takes a third of the time that SQLAlchemy's rows take on the way to a recor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -49,12 +49,13 @@ async def records(
 
     Fields of other names are ``UNREAD``.
     """
+    rows: Sequence[Sequence[Any]]
     if isinstance(statement, Prepared):
-        result = await statement.run(connection, parameters)
+        rows = await statement.rows(connection, parameters)
     else:
         result = await connection.execute(statement, parameters)
-    rows = result.cursor.fetchall()
-    result.close()
+        rows = result.cursor.fetchall()
+        result.close()
     make: Callable[[Any], list[Record]] = _maker(cast(Any, record), columns, connection.dialect)
     return make(rows)
 
