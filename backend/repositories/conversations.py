@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -81,9 +82,10 @@ class ConversationOrder:
     column: str
     descending: bool
 
-    def key(self, row: ConversationRecord) -> Key:
-        """Where a row stands in this order."""
-        return (getattr(row, self.column), row.id)
+    @property
+    def key(self) -> Callable[[ConversationRecord], Key]:
+        """What tells where a row stands in this order."""
+        return itemgetter(ConversationRecord._fields.index(self.column), 0)
 
 
 class ConversationRepository:

@@ -43,7 +43,6 @@ def _chosen(ids: Ids) -> ColumnElement[bool]:
     return and_(Conversation.owner_id == bindparam("owner"), Conversation.id.in_(ids))
 
 
-
 @dataclass(frozen=True, slots=True)
 class MessageScope:
     """Which messages of a conversation: the branch that is shown or all, of any role or of some."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -222,20 +223,22 @@ class MessageRepository:
         return await self._chunks.fill(rows)
 
 
-def message_cursor_key(row: MessageRecord) -> int:
-    """What a message's cursor holds: it grows along every branch and never changes."""
-    return row.added_revision
+message_cursor_key: Callable[[MessageRecord], int] = attrgetter("added_revision")
+"""What a message's cursor holds: it grows along every branch and never changes."""
 
 
 def _paged(
     ids: Sequence[str], rows: Sequence[MessageRecord], window: Window
 ) -> dict[str, Page[MessageRecord]]:
     grouped: dict[str, list[MessageRecord]] = {each: [] for each in ids}
+    for row in rows:
+        grouped[row.conversation_id].append(row)
     # Ranges put together come in order one by one, but nothing promises it. Along the active branch
     # the revisions that added the messages grow as their positions do.
-    for row in sorted(rows, key=message_cursor_key, reverse=window.backward):
-        grouped[row.conversation_id].append(row)
+    for each in grouped.values():
+        each.sort(key=message_cursor_key, reverse=window.backward)
     behind = window.before if window.backward else window.after
     return {
-        each: cut(found, window, more_behind=behind is not None) for each, found in grouped.items()
+        conversation: cut(found, window, more_behind=behind is not None)
+        for conversation, found in grouped.items()
     }

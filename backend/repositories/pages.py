@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from backend.errors import Invalid
 from backend.limits import PAGE_SIZE
 
 VERSION = "1"
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 Row = TypeVar("Row")
 Key = tuple[Any, ...]
 
@@ -43,8 +44,23 @@ class Page(Generic[Row]):
 
 def encode_cursor(order: str, *key: Any) -> str:
     """The cursor of the row with this key in this order."""
-    text = orjson.dumps(key, option=orjson.OPT_UTC_Z)
-    return base64.urlsafe_b64encode(f"{VERSION}{order}".encode() + text).decode().rstrip("=")
+    return cursors_by(order, _itself)(key)
+
+
+def cursors_by(order: str, key: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """What makes the cursors of an order from rows that have this key in it, a tuple."""
+    head = f"{VERSION}{order}".encode()
+
+    def cursor(row: Any) -> str:
+        text = head + orjson.dumps(key(row), option=orjson.OPT_UTC_Z)
+        encoded = binascii.b2a_base64(text, newline=False)
+        return encoded.translate(_URL_SAFE).rstrip(b"=").decode()
+
+    return cursor
+
+
+def _itself(key: Key) -> Key:
+    return key
 
 
 def decode_cursor(cursor: str, order: str, *types: type) -> Key:

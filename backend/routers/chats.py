@@ -30,7 +30,7 @@ from backend.routers.schemas import ChatPatch, NewChat
 from backend.routers.viewer import RequestServices, RequestViewer
 from backend.security.viewer import Viewer
 from backend.services.container import Services
-from backend.services.paging import conversation_cursor, conversation_window
+from backend.services.paging import conversation_cursors, conversation_window
 
 router = APIRouter(prefix=CHATS, tags=["chats"], route_class=ProblemRoute)
 
@@ -60,7 +60,7 @@ async def list_chats(
     return page_response(
         request,
         page,
-        cursor=lambda row: conversation_cursor(order, row),
+        cursor=conversation_cursors(order),
         document=lambda row: documents[row.id],
         size=window.size,
         total=total,

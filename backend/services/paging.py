@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
@@ -10,7 +11,14 @@ from backend.errors import Invalid
 from backend.ids import parse_id
 from backend.limits import CONVERSATIONS_DEFAULT, MESSAGES_DEFAULT
 from backend.repositories.conversations import ConversationOrder
-from backend.repositories.pages import Key, Window, decode_cursor, encode_cursor, page_size
+from backend.repositories.pages import (
+    Key,
+    Window,
+    cursors_by,
+    decode_cursor,
+    encode_cursor,
+    page_size,
+)
 from backend.repositories.records import ConversationRecord, MessageRecord
 
 OrderField = Literal["last_activity", "created_at", "title"]
@@ -29,9 +37,10 @@ def conversation_order(field: OrderField, *, descending: bool) -> ConversationOr
     return ConversationOrder(letter.upper() if descending else letter, column, descending)
 
 
-def conversation_cursor(order: ConversationOrder, row: ConversationRecord) -> str:
-    """The cursor of a conversation in an order."""
-    return encode_cursor(order.letter, *order.key(row))
+@lru_cache(maxsize=16)
+def conversation_cursors(order: ConversationOrder) -> Callable[[ConversationRecord], str]:
+    """What makes the cursors of conversations in an order."""
+    return cursors_by(order.letter, order.key)
 
 
 def message_cursor(row: MessageRecord) -> str:
@@ -65,6 +74,7 @@ def conversation_window(
     )
 
 
+@lru_cache(maxsize=256)
 def message_window(
     *,
     first: int | None = None,

@@ -15,7 +15,7 @@ from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.paging import (
     OrderField,
-    conversation_cursor,
+    conversation_cursors,
     conversation_order,
     conversation_window,
 )
@@ -60,7 +60,7 @@ async def test_insert_and_delete_between_pages_neither_repeat_nor_skip(
         if not more:
             break
         edge = rows[0] if backward else rows[-1]
-        cursor = conversation_cursor(order, edge)
+        cursor = conversation_cursors(order)(edge)
         # The row the cursor was taken from goes first, where it may.
         gone = [edge.id] if edge.id in passing else random.sample(passing, 1)
         await delete(store, viewer, gone)

@@ -16,7 +16,7 @@ from backend.security.viewer import Viewer
 from backend.services.container import Services
 from backend.services.conversations import ConversationChanges, ConversationDraft
 from backend.services.messages import MessageChanges
-from backend.services.paging import conversation_cursor, conversation_order, conversation_window
+from backend.services.paging import conversation_cursors, conversation_order, conversation_window
 from backend.utils.message_parts import MessagePart, text_part
 from tests.support.conversations import (
     active_branch,
@@ -212,7 +212,7 @@ async def test_longest_title_has_a_cursor_that_leads_back(
     made = await services.conversations.create(viewer, ConversationDraft(title=title))
     assert made.title == title
     order = conversation_order("title", descending=False)
-    window = conversation_window(order, after=conversation_cursor(order, made))
+    window = conversation_window(order, after=conversation_cursors(order)(made))
     assert window.after == order.key(made)
 
 

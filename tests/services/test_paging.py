@@ -16,7 +16,7 @@ from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 from backend.services.paging import (
-    conversation_cursor,
+    conversation_cursors,
     conversation_order,
     conversation_window,
     message_cursor,
@@ -42,7 +42,7 @@ async def test_cursors_lead_back_to_their_rows(
     made = await stored_conversation(services, viewer, messages=1)
     (message,) = await active_branch(store, viewer, made.id)
     for order in (BY_TITLE, BY_ACTIVITY):
-        window = conversation_window(order, after=conversation_cursor(order, made))
+        window = conversation_window(order, after=conversation_cursors(order)(made))
         assert window.after == order.key(made)
     assert message_window(before=message_cursor(message)).before == (message.added_revision,)
 

@@ -18,7 +18,7 @@ from backend.graphql.types.pages import ConnectionView
 from backend.ids import parse_id
 from backend.limits import CONVERSATIONS_DEFAULT
 from backend.repositories.records import ConversationRecord
-from backend.services.paging import conversation_cursor, conversation_window
+from backend.services.paging import conversation_cursors, conversation_window
 
 
 @loaded
@@ -67,7 +67,7 @@ async def many_conversations(
     async with info.context.store.read(info.context.viewer, long=chosen.is_narrow) as unit:
         columns = columns_read(info, ConversationRecord)
         page = await unit.conversations.page(chosen, order, window, columns)
-    return ConnectionView(page, lambda row: conversation_cursor(order, row), count)
+    return ConnectionView(page, conversation_cursors(order), count)
 
 
 @strawberry.type

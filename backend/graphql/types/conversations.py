@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,8 +119,7 @@ async def conversation_messages(
     ] = None,
 ) -> ConnectionView:
     """A page of its messages."""
-    names = tuple(dict.fromkeys(stored(role) for role in roles or ()))
-    scope = MessageScope(active=branch is BranchScope.ACTIVE, roles=names)
+    scope = _scope(branch, tuple(roles or ()))
     if around is not None:
         if after is not None or before is not None:
             raise Invalid("Give around without after and before.", field=("around",))
@@ -130,6 +130,12 @@ async def conversation_messages(
         columns = columns_read(info, MessageRecord)
         page = await info.context.loaders.pages(scope, window, columns).load(root.id)
     return ConnectionView(page, message_cursor, _counter(root, info, scope))
+
+
+@lru_cache(maxsize=256)
+def _scope(branch: BranchScope, roles: tuple[Role, ...]) -> MessageScope:
+    names = tuple(dict.fromkeys(map(stored, roles)))
+    return MessageScope(active=branch is BranchScope.ACTIVE, roles=names)
 
 
 async def _page_around(

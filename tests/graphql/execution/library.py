@@ -16,7 +16,7 @@ from backend.services.conversations import ConversationChanges, ConversationDraf
 from backend.services.drafts import MessageDraft, Usage
 from backend.services.live import change_cursor
 from backend.services.messages import MessageChanges
-from backend.services.paging import conversation_cursor, conversation_order, message_cursor
+from backend.services.paging import conversation_cursors, conversation_order, message_cursor
 from tests.support.conversations import say
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -142,7 +142,7 @@ async def _cursors(services: Services, viewer: Viewer) -> dict[str, list[str]]:
     rows = await _rows(services, viewer)
     changes = [change_cursor(each.conversation_id, each.revision) for each in rows]
     return {
-        "conversations": [conversation_cursor(order, each) for each in page.rows],
+        "conversations": [conversation_cursors(order)(each) for each in page.rows],
         "messages": sorted({message_cursor(each) for each in rows}),
         "changes": changes[:4],
     }
