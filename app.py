@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import gc
+
+if STARTED := __name__ in ("__main__", "__mp_main__"):
+    # What is imported stays. To look through it for garbage, again and again as it grows, takes a
+    # tenth of the start.
+    gc.disable()
+
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
-from backend import __version__
 from backend.cli import cli
 from backend.config import Settings, load_settings
 from backend.database.database import Database
 from backend.database.wakeups import database_bus
 from backend.events.open import open_bus
 from backend.graphql import http, socket_route
+from backend.lazy import Lazy
 from backend.repositories.store import Store
-from backend.routers import identity, rest
+from backend.routers import identity, later
 from backend.security import front
 from backend.security.exposure import check_exposure
 from backend.security.journal import Journal
@@ -24,8 +32,17 @@ from backend.services.container import Services
 from backend.services.embedders import check_embedder
 from backend.services.lifecycle import serving
 
+if TYPE_CHECKING:
+    from backend.routers import rest
+else:
+    rest = Lazy("backend.routers.rest")
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+if STARTED:
+    gc.freeze()
+    gc.enable()
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
     """The whole server as an ASGI application; its start opens and migrates the database."""
     settings = settings or load_settings()
     check_exposure(settings)
@@ -36,18 +53,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     authentication = Authentication(settings, services.store)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with serving(services, settings):
             yield
             await keeper.close()
             await authentication.close()
 
-    app = FastAPI(
-        title="Conversa", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None
-    )
+    app = Starlette(lifespan=lifespan)
     app.state.settings = settings
     app.state.services = services
-    rest.install(app)
+    later.install(app, lambda: rest.application(settings, services))
     edge = http.install(app, services, settings)
     keeper = socket_route.install(
         app, http.PATH, services, edge.operations, authentication, settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from strawberry.fastapi import BaseContext
 from strawberry.types.info import Info as StrawberryInfo
 
 from backend.graphql.dataloaders import Loaders
@@ -17,7 +16,7 @@ from backend.security.viewer import Viewer
 from backend.services.container import Services
 
 
-class Context(BaseContext):
+class Context:
     """One operation's surroundings. Neither a session nor a connection is in it."""
 
     def __init__(
@@ -28,7 +27,6 @@ class Context(BaseContext):
         streaming: bool = False,
         caller: Caller | None = None,
     ) -> None:
-        super().__init__()
         self.services = services
         self.viewer = viewer
         self.caller = caller or Caller(viewer)

@@ -9,6 +9,8 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
+from backend import __version__
+from backend.config import Settings
 from backend.routers import (
     branches,
     chats,
@@ -25,6 +27,7 @@ from backend.routers import (
 from backend.routers.heads import Heads
 from backend.routers.openapi import openapi_document
 from backend.routers.problems import http_problem
+from backend.services.container import Services
 
 ROUTERS = tuple(
     each.router
@@ -44,13 +47,17 @@ ROUTERS = tuple(
 )
 
 
-def install(app: FastAPI) -> None:
-    """Adds REST to an application whose state holds the settings and the services."""
+def application(settings: Settings, services: Services) -> FastAPI:
+    """REST over these services."""
+    app = FastAPI(title="Conversa", version=__version__, docs_url=None, redoc_url=None)
+    app.state.settings = settings
+    app.state.services = services
     for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(HTTPException, _refuse)
     app.add_middleware(Heads)
     app.openapi = partial(openapi_document, app)  # type: ignore[method-assign]
+    return app
 
 
 async def _refuse(request: Request, error: Exception) -> Response:

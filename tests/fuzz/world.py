@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import orjson
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from backend.config import Settings
 from tests.support.apps import client_of, running_app
@@ -44,7 +44,7 @@ class Alarm(logging.Handler):
 class World:
     """A running server with one conversation in it. What it may not do fails an assertion."""
 
-    def __init__(self, app: FastAPI, client: httpx.AsyncClient, alarm: Alarm) -> None:
+    def __init__(self, app: Starlette, client: httpx.AsyncClient, alarm: Alarm) -> None:
         self._app = app
         self._client = client
         self._alarm = alarm

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 class Served:
     """A running application, its address, and keys for it."""
 
-    def __init__(self, app: FastAPI, address: str) -> None:
+    def __init__(self, app: Starlette, address: str) -> None:
         self.address = address
         self.store: Store = app.state.services.store
 

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import orjson
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.types import Message
 
 from tests.support.following import eventually
@@ -18,7 +18,7 @@ MARK = "the end of what is followed"
 
 
 async def follow(
-    app: FastAPI,
+    app: Starlette,
     path: str,
     stir: Callable[[], Awaitable[None]],
     *,
@@ -37,7 +37,7 @@ async def follow(
 
 @asynccontextmanager
 async def also_following(
-    app: FastAPI, headers: dict[str, str], *queries: str
+    app: Starlette, headers: dict[str, str], *queries: str
 ) -> AsyncIterator[None]:
     """While the block lasts somebody follows these subscriptions."""
     async with AsyncExitStack() as stack:
@@ -49,7 +49,7 @@ async def also_following(
 
 @asynccontextmanager
 async def _listening(
-    app: FastAPI, path: str, headers: dict[str, str], query: str, body: object
+    app: Starlette, path: str, headers: dict[str, str], query: str, body: object
 ) -> AsyncIterator[_Heard]:
     """A client that is let in, once its feed is there, or is not let in."""
     heard = _Heard(body)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from graphql import GraphQLSchema
 
 from backend.config import Settings
@@ -61,7 +61,7 @@ HEADERS = ("content-type", "etag", "location", "link", "allow", "content-disposi
 class World:
     """A server and the two who use it. ``seen`` is what Bruno was answered, in order."""
 
-    def __init__(self, app: FastAPI, ana: httpx.AsyncClient, bruno: httpx.AsyncClient) -> None:
+    def __init__(self, app: Starlette, ana: httpx.AsyncClient, bruno: httpx.AsyncClient) -> None:
         self.is_full = False
         self.cursors: dict[str, str] = {}
         self.app = app

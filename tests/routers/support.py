@@ -11,7 +11,6 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from backend import __version__
 from backend.config import Settings
 from backend.routers import rest
 from backend.routers.docs import FOLDER
@@ -24,11 +23,8 @@ Json = dict[str, Any]
 
 def make_app(settings: Settings, services: Services) -> FastAPI:
     """REST over these services."""
-    app = FastAPI(title="Conversa", version=__version__, docs_url=None, redoc_url=None)
-    app.state.settings = settings
-    app.state.services = services
+    app = rest.application(settings, services)
     app.mount("/static", StaticFiles(directory=FOLDER.parent))
-    rest.install(app)
     return app
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from backend.config import Settings
@@ -24,20 +24,20 @@ MAKE = 'mutation Make { createConversation(input: {title: "Tea"}) { conversation
 
 
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+async def app(settings: Settings) -> AsyncIterator[Starlette]:
     """An application that asks for keys."""
     async with running_app(with_keys(settings)) as app:
         yield app
 
 
 @pytest.fixture
-def keys(app: FastAPI) -> Store:
+def keys(app: Starlette) -> Store:
     """Where its keys are."""
     store: Store = app.state.services.store
     return store
 
 
-async def test_a_key_opens_its_owners_chats_alone(app: FastAPI, keys: Store) -> None:
+async def test_a_key_opens_its_owners_chats_alone(app: Starlette, keys: Store) -> None:
     ana, bruno = await key_of(keys, "ana"), await key_of(keys, "bruno")
     async with client_of(app, ana) as hers, client_of(app, bruno) as his:
         made = await hers.post("/api/chats", json={"title": "Hers"})
@@ -63,7 +63,9 @@ async def test_a_key_opens_its_owners_chats_alone(app: FastAPI, keys: Store) -> 
         "Bearer \U0001f375",
     ],
 )
-async def test_without_a_good_key_nothing_is_told(app: FastAPI, authorization: str | None) -> None:
+async def test_without_a_good_key_nothing_is_told(
+    app: Starlette, authorization: str | None
+) -> None:
     headers = [] if authorization is None else [(b"Authorization", authorization.encode())]
     async with client_of(app) as stranger:
         answers = [
@@ -80,7 +82,9 @@ async def test_without_a_good_key_nothing_is_told(app: FastAPI, authorization: s
         assert "nonsense" not in answer.text
 
 
-async def test_the_wrong_secret_and_an_unknown_id_are_told_alike(app: FastAPI, keys: Store) -> None:
+async def test_the_wrong_secret_and_an_unknown_id_are_told_alike(
+    app: Starlette, keys: Store
+) -> None:
     good = await key_of(keys, "ana")
     wrong = good[:-64] + "0" * 64
     unknown = "cvk_0123456789abcdef_" + "0" * 64
@@ -90,12 +94,12 @@ async def test_the_wrong_secret_and_an_unknown_id_are_told_alike(app: FastAPI, k
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/openapi.json", "/docs", "/static/swagger/start.js"])
-async def test_what_holds_no_chats_is_open(app: FastAPI, path: str) -> None:
+async def test_what_holds_no_chats_is_open(app: Starlette, path: str) -> None:
     async with client_of(app) as stranger:
         assert (await stranger.get(path)).status_code == 200
 
 
-async def test_the_playground_is_open_and_what_it_asks_is_not(app: FastAPI) -> None:
+async def test_the_playground_is_open_and_what_it_asks_is_not(app: Starlette) -> None:
     async with client_of(app, accept="text/html") as browser:
         page = await browser.get("/graphql")
         asked = await browser.get("/graphql", params={"query": WHO})
@@ -103,7 +107,7 @@ async def test_the_playground_is_open_and_what_it_asks_is_not(app: FastAPI) -> N
     assert asked.status_code == 401
 
 
-async def test_only_what_was_said_to_be_open_is(app: FastAPI) -> None:
+async def test_only_what_was_said_to_be_open_is(app: Starlette) -> None:
     """A route that is added later is closed until somebody opens it on purpose."""
     async with client_of(app) as stranger:
         for route in _routes(app.router.routes):
@@ -118,7 +122,7 @@ def _routes(routes: list[BaseRoute]) -> list[BaseRoute]:
     return [*routes, *(route for router in rest.ROUTERS for route in router.routes)]
 
 
-async def test_who_may_read_may_not_write(app: FastAPI, keys: Store) -> None:
+async def test_who_may_read_may_not_write(app: Starlette, keys: Store) -> None:
     async with client_of(app, await key_of(keys, "ana", "read")) as reader:
         refused = await reader.post("/graphql", json={"query": MAKE})
         assert (refused.status_code, code_of(refused)) == (403, "FORBIDDEN")
@@ -136,14 +140,14 @@ async def test_who_may_read_may_not_write(app: FastAPI, keys: Store) -> None:
         assert (await ask(reader, "{ conversations { totalCount } }"))["data"] is not None
 
 
-async def test_who_may_write_may_read(app: FastAPI, keys: Store) -> None:
+async def test_who_may_write_may_read(app: Starlette, keys: Store) -> None:
     async with client_of(app, await key_of(keys, "ana", "write")) as writer:
         assert (await writer.post("/graphql", json={"query": MAKE})).status_code == 200
         assert len((await writer.get("/api/chats")).json()["items"]) == 1
 
 
 async def test_an_admin_acts_for_an_owner_and_it_is_logged(
-    app: FastAPI, keys: Store, caplog: pytest.LogCaptureFixture
+    app: Starlette, keys: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "conversa.acts")
     async with client_of(app, await key_of(keys, "root", "admin")) as admin:
@@ -159,7 +163,7 @@ async def test_an_admin_acts_for_an_owner_and_it_is_logged(
     ]
 
 
-async def test_nobody_else_acts_for_an_owner(app: FastAPI, keys: Store) -> None:
+async def test_nobody_else_acts_for_an_owner(app: Starlette, keys: Store) -> None:
     async with client_of(app, await key_of(keys, "ana"), **{"X-Conversa-Owner": "bruno"}) as ana:
         answers = [
             await ana.get("/api/chats"),
@@ -172,14 +176,14 @@ async def test_nobody_else_acts_for_an_owner(app: FastAPI, keys: Store) -> None:
 
 
 @pytest.mark.parametrize("owner", ["", "a" * 256, "ana\tb", "\u2028"])
-async def test_an_owner_nobody_could_be_is_refused(app: FastAPI, keys: Store, owner: str) -> None:
+async def test_an_owner_nobody_could_be_is_refused(app: Starlette, keys: Store, owner: str) -> None:
     key = await key_of(keys, "root", "admin")
     async with client_of(app, key) as admin:
         answer = await admin.get("/api/chats", headers=[(b"X-Conversa-Owner", owner.encode())])
     assert (answer.status_code, code_of(answer)) == (400, "INVALID")
 
 
-async def test_a_key_ends_when_it_expires(app: FastAPI, keys: Store) -> None:
+async def test_a_key_ends_when_it_expires(app: Starlette, keys: Store) -> None:
     service = KeyService(keys)
     key = await service.create("ana", "short", ["read"], timedelta(seconds=-1))
     async with client_of(app, key.reveal()) as late:
@@ -187,7 +191,7 @@ async def test_a_key_ends_when_it_expires(app: FastAPI, keys: Store) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (401, "The key or token has expired.")
 
 
-async def test_a_request_costs_no_look_at_a_key_seen_just_now(app: FastAPI, keys: Store) -> None:
+async def test_a_request_costs_no_look_at_a_key_seen_just_now(app: Starlette, keys: Store) -> None:
     key = await key_of(keys, "ana")
     async with client_of(app, key) as ana:
         await ana.get("/api/chats")
@@ -232,7 +236,7 @@ async def test_nobody_is_asked_in_the_mode_none(settings: Settings) -> None:
     assert "ratelimit" not in answer.headers
 
 
-async def test_answers_are_kept_by_nobody_but_the_reader(app: FastAPI, keys: Store) -> None:
+async def test_answers_are_kept_by_nobody_but_the_reader(app: Starlette, keys: Store) -> None:
     async with client_of(app, await key_of(keys, "ana")) as ana:
         answer = await ana.get("/api/chats")
     assert answer.headers["cache-control"] == "private, no-cache"
@@ -305,7 +309,7 @@ async def test_a_request_takes_no_longer_than_it_may(settings: Settings) -> None
 
 
 async def test_the_document_of_rest_says_what_every_closed_operation_may_answer(
-    app: FastAPI,
+    app: Starlette,
 ) -> None:
     async with client_of(app) as anybody:
         document = (await anybody.get("/openapi.json")).json()

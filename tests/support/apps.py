@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from app import create_app
 from backend.config import Settings
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 
 @asynccontextmanager
-async def running_app(settings: Settings) -> AsyncGenerator[FastAPI]:
+async def running_app(settings: Settings) -> AsyncGenerator[Starlette]:
     """The application, started."""
     app = create_app(settings)
     async with app.router.lifespan_context(app):
@@ -43,7 +43,7 @@ async def key_of(store: Store, owner: str, *scopes: str) -> str:
     return made.reveal()
 
 
-def client_of(app: FastAPI, key: str | None = None, **headers: str) -> httpx.AsyncClient:
+def client_of(app: Starlette, key: str | None = None, **headers: str) -> httpx.AsyncClient:
     """A client that sends this key."""
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"
@@ -67,7 +67,7 @@ def code_of(answer: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def served_app(settings: Settings) -> AsyncGenerator[tuple[FastAPI, str]]:
+async def served_app(settings: Settings) -> AsyncGenerator[tuple[Starlette, str]]:
     """The application behind a port of its own, with its address."""
     app = create_app(settings)
     config = uvicorn.Config(app, log_config=None, access_log=False)

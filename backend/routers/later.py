@@ -1,0 +1,63 @@
+"""REST, made when somebody first asks for it.
+
+FastAPI, its models and our routes are a fifth of the server's start, and a server that speaks
+GraphQL alone never needs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from threading import Lock
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backend.routers.problems import http_problem
+
+Make = Callable[[], ASGIApp]
+
+
+def install(app: Starlette, make: Make) -> Later:
+    """Gives an application, whatever it has no route for, to one that is made later."""
+    later = Later(make)
+    app.router.default = later
+    app.add_exception_handler(HTTPException, _refuse)
+    return later
+
+
+class Later:
+    """Stands for an application, which is made in a thread: others are answered meanwhile."""
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+        self._made: ASGIApp | None = None
+        self._making = Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._made
+        if app is None:
+            app = await asyncio.to_thread(self.made)
+        await app(scope, receive, send)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether somebody has asked for it."""
+        return self._made is not None
+
+    def made(self) -> ASGIApp:
+        """The application; raises whatever goes wrong in making it."""
+        with self._making:
+            if self._made is None:
+                self._made = self._make()
+            return self._made
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    """What a file's address refuses."""
+    if not isinstance(error, HTTPException):
+        raise error
+    return http_problem(error)
