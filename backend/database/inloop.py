@@ -59,6 +59,9 @@ class InloopConnection:
             result = connection.exec_driver_sql(statement, list(rows) if len(rows) > 1 else rows[0])
             return [tuple(row) for row in result] if result.returns_rows else []
         driver: Any = connection.connection.driver_connection
+        clock = connection.info.get("clock")
+        if clock is not None:
+            clock.start()
         try:
             if len(rows) > 1:
                 return driver.executemany(statement, rows).fetchall()  # type: ignore[no-any-return]
@@ -71,11 +74,6 @@ class InloopConnection:
     async def rollback(self) -> None:
         """Ends the transaction, if there is one."""
         self._connection.rollback()
-
-
-def direct(connection: object) -> InloopConnection | None:
-    """The connection as one that can ``send``, if it is one."""
-    return connection if isinstance(connection, InloopConnection) else None
 
 
 class InloopEngine:

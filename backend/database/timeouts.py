@@ -42,7 +42,12 @@ def tell_timeouts(engine: Engine, seconds: float) -> None:
         original: Any = context.original_exception
         interrupted = getattr(original, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
         if interrupted or getattr(original, "sqlstate", None) == QUERY_CANCELED:
-            raise TimedOut(f"The database took more than {seconds:g} seconds and was stopped.")
+            raise timed_out(seconds)
+
+
+def timed_out(seconds: float) -> TimedOut:
+    """What is told of a statement that took more than so many seconds."""
+    return TimedOut(f"The database took more than {seconds:g} seconds and was stopped.")
 
 
 class _Clock:

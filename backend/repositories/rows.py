@@ -50,11 +50,11 @@ async def records(
     Fields of other names are ``UNREAD``.
     """
     if isinstance(statement, Prepared):
-        result = await statement.run(connection, parameters)
+        rows = await statement.rows(connection, parameters)
     else:
         result = await connection.execute(statement, parameters)
-    rows = result.cursor.fetchall()
-    result.close()
+        rows = result.cursor.fetchall()
+        result.close()
     make: Callable[[Any], list[Record]] = _maker(cast(Any, record), columns, connection.dialect)
     return make(rows)
 

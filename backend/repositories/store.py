@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.database.database import Database
 from backend.events.bus import Bus, LocalBus
 from backend.events.changes import ConversationChanged
+from backend.repositories.appends import AppendRepository
 from backend.repositories.branches import BranchRepository
 from backend.repositories.changes import ChangeRepository
 from backend.repositories.chunks import ChunkRepository
@@ -120,6 +121,9 @@ class WriteUnit(ReadUnit):
     """One write: committed as a whole when its block ends, and then announced."""
 
     short: bool = False
+    is_whole: bool = False
+    """Whether all of it is done but the commit: from then on an error may come of a commit that the
+    database has made."""
     recorded: list[ConversationChanged] = field(default_factory=list)
     index_changes: IndexChanges = field(default_factory=IndexChanges)
 
@@ -144,6 +148,11 @@ class WriteUnit(ReadUnit):
         return IndexedImports(self.connection, self.owner_id, self.index_changes)
 
     @cached_property
+    def appends(self) -> AppendRepository:
+        """What is read to add messages to several conversations."""
+        return AppendRepository(self.connection, self.owner_id)
+
+    @cached_property
     def index(self) -> SearchIndexRepository:
         """The index's chunks."""
         return SearchIndexRepository(self.connection, self.owner_id)
@@ -163,9 +172,10 @@ class WriteUnit(ReadUnit):
         """Notes what to announce once the write is committed."""
         self.recorded.append(change)
 
-    async def next_owner_revision(self) -> int:
-        """The next place in the owner's feed; ask for it last, for it locks the owner's row."""
-        return await next_owner_revision(self.connection, self.owner_id)
+    async def next_owner_revision(self, count: int = 1) -> int:
+        """The next place in the owner's feed, or the last of the next ones; ask for it last, for it
+        locks the owner's row."""
+        return await next_owner_revision(self.connection, self.owner_id, count)
 
 
 class Store:
@@ -203,6 +213,7 @@ class Store:
             yield unit
             if unit.index_changes and self.before_commit is not None:
                 await self.before_commit(unit)
+            unit.is_whole = True
         self._remember(viewer.owner_id, owner_id)
         if unit.recorded:
             self.bus.publish(unit.recorded)
