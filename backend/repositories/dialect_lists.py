@@ -22,8 +22,8 @@ def statement(
 ) -> TextClause:
     """The statement of a template: ``{join}`` is an inner join in the order it is written in, and
     ``{name}`` of each of ``lists`` (name and element type: bigint, text, uuid) a table
-    ``name(value)``; ``{true}`` follows a column that shall be true; ``{locked}`` at the end locks the
-    rows of ``c``. Parameters named in ``numbers`` are whole numbers.
+    ``name(value)``; ``{true}`` follows a column that shall be true; ``{locked}`` at the end locks
+    the rows of ``c``. Parameters named in ``numbers`` are whole numbers.
     """
     return in_words_of(connection.dialect, template, lists, numbers)
 

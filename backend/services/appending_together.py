@@ -16,7 +16,7 @@ from backend.repositories.records import MessageRecord
 from backend.repositories.search_changes import text_of
 from backend.repositories.store import WriteUnit
 from backend.services.appending import Prepared, new_row
-from backend.services.editing import ConversationEdit, finish_all
+from backend.services.editing import ConversationEdit
 from backend.services.indexing import prepared_chunks
 
 
@@ -34,40 +34,40 @@ async def append_together(
     unit: WriteUnit, additions: Sequence[Addition]
 ) -> list[list[MessageRecord] | None]:
     """The messages of each addition; None where it has to be written by itself."""
-    ids = dict.fromkeys(parse_id(each.conversation_id) for each in additions)
-    edits = await ConversationEdit.begin_all(unit, [each for each in ids if each is not None])
-    ends = await _Ends.find(unit, edits, additions)
+    ends = await _Ends.find(unit, additions)
     added = [ends.add(each) for each in additions]
     rows = [row for each in added if each is not None for row in each]
     if rows:
-        unit.index_changes.prepared = prepared_chunks(map(text_of, rows))
-        await unit.messages.insert([row._asdict() for row in rows], new_ids=not ends.ids_are_given)
-        await finish_all(unit, ends.finished())
+        texts = {row.id: text_of(row) for row in rows}
+        unit.index_changes.new.update(texts)
+        unit.index_changes.prepared = prepared_chunks(texts.values())
+        await ends.store(rows)
     return added
 
 
 class _Ends:
     """Where conversations end, as they are added to."""
 
-    def __init__(self, edits: dict[str, ConversationEdit]) -> None:
-        self._edits = edits
+    def __init__(self, unit: WriteUnit) -> None:
+        self._unit = unit
+        self._edits: dict[str, ConversationEdit] = {}
         self._last: dict[str, tuple[str, int] | None] = {}
         self._added: dict[str, list[MessageRecord]] = {}
         self._taken: set[str] = set()
-        self.ids_are_given = False
+        self._ids_are_new = True
 
     @classmethod
-    async def find(
-        cls, unit: WriteUnit, edits: dict[str, ConversationEdit], additions: Sequence[Addition]
-    ) -> _Ends:
-        ends = cls(edits)
-        filled = [each.id for each in edits.values() if each.message_count]
-        places = await unit.appends.last_places(filled) if filled else {}
-        ends._last = {key: (place.id, place.position) for key, place in places.items()}
+    async def find(cls, unit: WriteUnit, additions: Sequence[Addition]) -> _Ends:
+        """Locks the conversations."""
+        ends = cls(unit)
+        ids = dict.fromkeys(parse_id(each.conversation_id) for each in additions)
+        for row, last in await unit.appends.lock([each for each in ids if each is not None]):
+            ends._edits[row.id] = ConversationEdit(unit, row)
+            ends._last[row.id] = last
         given = list(_given(additions))
         if given:
-            ends.ids_are_given = True
-            ends._taken.update(row.id for row in await unit.messages.list_by_ids(given))
+            ends._ids_are_new = False
+            ends._taken.update(await unit.appends.stored(given))
         return ends
 
     def add(self, addition: Addition) -> list[MessageRecord] | None:
@@ -86,16 +86,20 @@ class _Ends:
         self._added.setdefault(edit.id, []).extend(rows)
         return rows
 
-    def finished(self) -> list[tuple[ConversationEdit, dict[str, Any]]]:
-        """The edits that something was added by, with what else they change."""
-        result = []
-        for key, rows in self._added.items():
-            edit = self._edits[key]
-            newest = max(row.created_at for row in rows)
-            latest = max(newest, edit.before.last_message_at or newest)
-            edit.message_count = rows[-1].position
-            result.append((edit, {"last_message_at": latest, "last_activity_at": latest}))
-        return result
+    async def store(self, rows: Sequence[MessageRecord]) -> None:
+        """Stores what was added, and announces it."""
+        edits = [self._edits[key] for key in self._added]
+        states = [self._state(edit) for edit in edits]
+        last = await self._unit.appends.add(rows, states, new_ids=self._ids_are_new)
+        for place, edit in enumerate(edits, last - len(edits) + 1):
+            edit.announce(place)
+
+    def _state(self, edit: ConversationEdit) -> dict[str, Any]:
+        rows = self._added[edit.id]
+        newest = max(row.created_at for row in rows)
+        latest = max(newest, edit.before.last_message_at or newest)
+        edit.message_count = rows[-1].position
+        return {**edit.state(), "last_message_at": latest, "last_activity_at": latest}
 
     def _is_at_end(self, edit: ConversationEdit, parent_id: str | None) -> bool:
         last = self._last.get(edit.id)

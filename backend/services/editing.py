@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,11 +29,6 @@ class ConversationEdit:
     async def begin(cls, unit: WriteUnit, conversation_id: str) -> ConversationEdit:
         """Locks the conversation; raises NotFound."""
         return cls(unit, await unit.conversations.lock(conversation_id))
-
-    @classmethod
-    async def begin_all(cls, unit: WriteUnit, ids: Collection[str]) -> dict[str, ConversationEdit]:
-        """Locks those of the conversations that exist, and finds them by id."""
-        return {row.id: cls(unit, row) for row in await unit.appends.lock(ids)}
 
     def next_revision(self) -> int:
         """The number of the next change."""
@@ -73,28 +67,22 @@ class ConversationEdit:
 
     async def finish(self, **values: Any) -> None:
         """Stores the conversation's new state and announces the change."""
-        await finish_all(self.unit, [(self, values)])
+        owner_revision = await self.unit.next_owner_revision()
+        state = {**self.state(), "owner_revision": owner_revision, **values}
+        await self.unit.conversations.update_all([state])
+        self.announce(owner_revision)
 
-    def state(self, owner_revision: int) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """What every change changes of the conversation."""
         return {
             "id": self.id,
             "revision": self.revision,
-            "owner_revision": owner_revision,
             "message_count": self.message_count,
             "updated_at": self.now,
         }
 
-
-async def finish_all(
-    unit: WriteUnit, edits: Sequence[tuple[ConversationEdit, dict[str, Any]]]
-) -> None:
-    """Finishes edits, each of which changes the same columns, as ``finish`` does one."""
-    first = await unit.next_owner_revision(len(edits)) - len(edits) + 1
-    places = range(first, first + len(edits))
-    states = [
-        edit.state(place) | values for place, (edit, values) in zip(places, edits, strict=True)
-    ]
-    await unit.conversations.update_all(states)
-    for place, (edit, _) in zip(places, edits, strict=True):
-        unit.record(ConversationChanged(unit.owner_id, edit.id, edit.revision, place))
+    def announce(self, owner_revision: int) -> None:
+        """Announces the change, which has this place in the owner's feed."""
+        self.unit.record(
+            ConversationChanged(self.unit.owner_id, self.id, self.revision, owner_revision)
+        )

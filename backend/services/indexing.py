@@ -59,8 +59,10 @@ class IndexingService:
             chunks = chunks_of(texts)
         else:
             chunks = await anyio.to_thread.run_sync(chunks_of, texts)
-        reserved = await unit.index.reserve(len(chunks), VERSION)
-        await unit.index.add(reserved.first, chunks)
+        reserved = await unit.appends.index(chunks)
+        if reserved is None:
+            reserved = await unit.index.reserve(len(chunks), VERSION)
+            await unit.index.add(reserved.first, chunks)
         if self.for_vectors is not None:
             await self.for_vectors(unit, reserved.first, len(chunks))
         waiting = reserved.first + len(chunks) - 1 - reserved.flushed
