@@ -82,17 +82,17 @@ def _used(pids: Sequence[int]) -> tuple[float, float, float]:
     return cpu_seconds(pids[0]), database, time.process_time()
 
 
-async def _backend(database_url: str) -> int:
-    """The process id of one of PostgreSQL's processes."""
+async def _postmaster(database_url: str) -> list[int]:
+    """The process of PostgreSQL that has started all others; none where it is elsewhere."""
     database = Database(load_settings(database_url=database_url))
     async with database.read() as connection:
         backend: int = (await connection.exec_driver_sql("SELECT pg_backend_pid()")).scalar_one()
+        found = _parent(backend)
     await database.close()
-    return backend
+    return found
 
 
-def _postmaster(backend: int) -> list[int]:
-    """The process that has started one of PostgreSQL's; none where it is on another machine."""
+def _parent(backend: int) -> list[int]:
     try:
         stat = Path(f"/proc/{backend}/stat").read_text()
     except OSError:
@@ -129,6 +129,9 @@ def compare(ways: dict[str, tuple[int, Sequence[int]]], options: argparse.Namesp
         "way          clients  conversations   appends/s   p50 ms   p99 ms   CPU ms"
         "  database  client"
     )
+    for port, pids in ways.values():
+        # The vocabulary is loaded by the first text.
+        asyncio.run(measure(port, pids, max(options.clients), 1, apart=True))
     for clients in options.clients:
         for apart in (True, False):
             found: dict[str, list[Figures]] = {name: [] for name in ways}
@@ -176,7 +179,7 @@ def main() -> None:
     command = ("app.py", "serve", "--workers", str(options.workers))
     if options.database:
         asyncio.run(migrate(load_settings(database_url=options.database)))
-        postmaster = _postmaster(asyncio.run(_backend(options.database)))
+        postmaster = asyncio.run(_postmaster(options.database))
         with server(options.database, command) as (port, pid):
             compare({"grouped": (port, [pid, *postmaster])}, options)
         return

@@ -24,6 +24,9 @@ logger = logging.getLogger("conversa.events")
 LOOK_EVERY = 0.05
 CHANNEL = "conversa_changes"
 RECONNECT_AFTER = 0.5
+PAUSE = 0.01
+"""Seconds between two announcements: each wakes every process and one of the server's for each of
+them, which at hundreds of writes a second takes as long as the writes. The first goes at once."""
 CHANGES_IN_PAYLOAD = 50
 """A payload may hold 8,000 bytes; a change takes some 90."""
 
@@ -143,6 +146,8 @@ class PostgresBus(LocalBus):
             while not self._outbox.empty() and len(changes) < CHANGES_IN_PAYLOAD:
                 changes.append(self._outbox.get_nowait())
             await driver.fetch("SELECT pg_notify($1, $2)", CHANNEL, encode(self._name, changes))
+            if self._outbox.empty():
+                await asyncio.sleep(PAUSE)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
         for change in decode(self._name, payload):
