@@ -108,6 +108,15 @@ class Database:
             async with self._groups.alone(), self._writer.begin() as connection:
                 yield connection
 
+    @property
+    def has_single_statements(self) -> bool:
+        """Whether one statement can be a whole write, which saves the way there and back."""
+        return self._groups is None
+
+    def single(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection of which every statement is a transaction, where there are any."""
+        return driven.single(self._writer, self.settings.statement_timeout)
+
     def _short(self) -> AbstractAsyncContextManager[AsyncConnection]:
         if self._groups is None:
             return driven.transaction(self._writer, self.settings.statement_timeout)

@@ -94,22 +94,36 @@ class DrivenConnection:
         if code == QUERY_CANCELED:
             return timed_out(self._seconds)
         kind = IntegrityError if code.startswith(INTEGRITY) else DBAPIError
-        return kind(statement, None, error, hide_parameters=True)
+        lost = self._driver.is_closed()
+        return kind(statement, None, error, hide_parameters=True, connection_invalidated=lost)
+
+
+@asynccontextmanager
+async def single(engine: AsyncEngine, seconds: float) -> AsyncIterator[AsyncConnection]:
+    """A connection of which every statement is a transaction.
+
+    ``seconds`` is the time a statement may take, for who is told that one took more.
+    """
+    async with _driven(engine, seconds) as used:
+        yield cast(AsyncConnection, used)
 
 
 @asynccontextmanager
 async def transaction(engine: AsyncEngine, seconds: float) -> AsyncIterator[AsyncConnection]:
-    """A transaction: committed when the block ends, rolled back when it raises.
+    """A transaction: committed when the block ends, rolled back when it raises."""
+    async with _driven(engine, seconds) as used:
+        await used.control("BEGIN")
+        yield cast(AsyncConnection, used)
+        await used.control("COMMIT")
 
-    ``seconds`` is the time a statement may take, for who is told that one took more.
-    """
+
+@asynccontextmanager
+async def _driven(engine: AsyncEngine, seconds: float) -> AsyncIterator[DrivenConnection]:
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         used = DrivenConnection(connection, await _driver(connection), seconds)
         try:
-            await used.control("BEGIN")
-            yield cast(AsyncConnection, used)
-            await used.control("COMMIT")
+            yield used
         except BaseException:
             await asyncio.shield(used.undo())
             raise

@@ -100,6 +100,53 @@ _INDEX = prepared(
     terms=_TERMS,
 )
 
+# Everything hangs on the first part: of no conversation may there be another revision than the one
+# expected, and none may be missing.
+_EXPECTED = Columns(Conversation, _STATES.names, expected="revision")
+_AT_ONCE = prepared(
+    """
+    WITH locked AS (
+      SELECT c.id FROM {states}
+      JOIN conversations c ON c.owner_id = :owner AND c.id = v.id AND c.revision = v.expected
+      ORDER BY c.id FOR UPDATE OF c
+    ), sound AS (
+      SELECT 1 FROM search_indexes
+      WHERE owner_id = :owner AND (SELECT count(*) FROM locked) = :count
+    ), o AS (
+      UPDATE owners SET revision = revision + :count FROM sound WHERE id = :owner
+      RETURNING revision
+    ), i AS (
+      UPDATE search_indexes SET next_number = next_number + :chunks FROM o WHERE owner_id = :owner
+      RETURNING revision, next_number, flushed_number
+    ), forgotten AS (
+      DELETE FROM message_tombstones t USING i, {messages}
+      WHERE t.owner_id = :owner AND t.message_id = v.id
+    ), added AS (
+      INSERT INTO messages (owner_id, {messages_columns})
+      SELECT CAST(:owner AS bigint), {messages_values} FROM i, {messages} ORDER BY v.place
+    ), finished AS (
+      UPDATE conversations c
+      SET revision = v.revision, message_count = v.message_count, updated_at = v.updated_at,
+        last_message_at = v.last_message_at, last_activity_at = v.last_activity_at,
+        owner_revision = i.revision - :count + v.place
+      FROM i, {states} WHERE c.owner_id = :owner AND c.id = v.id
+    ), indexed AS (
+      INSERT INTO search_chunks (owner_id, number, {chunks_columns})
+      SELECT CAST(:owner AS bigint), i.next_number - :chunks - 1 + v.place, {chunks_values}
+      FROM i, {chunks}
+    ), waiting AS (
+      INSERT INTO search_pending (owner_id, number, {terms_columns})
+      SELECT CAST(:owner AS bigint), i.next_number - :chunks - 1 + v.place, {terms_values}
+      FROM i, {terms}
+    )
+    SELECT revision, next_number, flushed_number FROM i
+    """,
+    messages=_MESSAGES,
+    states=_EXPECTED,
+    chunks=_CHUNKS,
+    terms=_TERMS,
+)
+
 
 class Place(NamedTuple):
     """A message at the end of a conversation's active branch."""
@@ -173,14 +220,32 @@ class AppendRepository:
         ((revision,),) = await _ADD.rows(self._connection, parameters)
         return int(revision)
 
+    async def add_at_once(
+        self,
+        rows: Sequence[MessageRecord],
+        states: Sequence[dict[str, Any]],
+        expected: Sequence[int],
+        chunks: Sequence[NewChunk],
+    ) -> tuple[int, Reserved] | None:
+        """The same as a whole write, the index's part included. None, and nothing done, where a
+        conversation has another revision than is expected of it, or there is no index yet."""
+        parameters = {"owner": self._owner_id, "count": len(states), "chunks": len(chunks)}
+        parameters |= _MESSAGES.given(rows)
+        values = [[state[name] for name in _STATES.names] for state in states]
+        parameters |= _EXPECTED.given(
+            [[*row, revision] for row, revision in zip(values, expected, strict=True)]
+        )
+        parameters |= _in_columns(chunks)
+        row = await _AT_ONCE.first(self._connection, parameters)
+        return (row[0], Reserved(row[1] - len(chunks), row[2])) if row is not None else None
+
     async def index(self, chunks: Sequence[NewChunk]) -> Reserved | None:
         """Adds chunks to the owner's index, which is held until the commit; None, and nothing
         done, where they are to be added one table after the other."""
         if not changes_in_with(self._connection) or len(chunks) > ROWS:
             return None
         parameters = {"owner": self._owner_id, "count": len(chunks)}
-        parameters |= _CHUNKS.given([chunk[:5] for chunk in chunks])
-        parameters |= _TERMS.given([(chunk.terms,) for chunk in chunks])
+        parameters |= _in_columns(chunks)
         row = await _INDEX.first(self._connection, parameters)
         return Reserved(row[0] - len(chunks), row[1]) if row is not None else None
 
@@ -204,3 +269,8 @@ class AppendRepository:
 
     def _listed(self, ids: Collection[str]) -> dict[str, Any]:
         return {"owner": self._owner_id, "ids": given(self._connection, list(ids))}
+
+
+def _in_columns(chunks: Sequence[NewChunk]) -> dict[str, Any]:
+    places = _CHUNKS.given([chunk[:5] for chunk in chunks])
+    return places | _TERMS.given([(chunk.terms,) for chunk in chunks])

@@ -23,16 +23,18 @@ def changes_in_with(connection: AsyncConnection) -> bool:
 class Columns:
     """Some columns of a table, each given as a list that is a parameter."""
 
-    def __init__(self, model: Any, names: Sequence[str]) -> None:
-        self.names = tuple(names)
+    def __init__(self, model: Any, names: Sequence[str], **others: str) -> None:
+        """``others`` are names for more values of a column's type."""
+        self.names = (*names, *others)
         self._table: Table = model.__table__
+        self._columns = (*names, *others.values())
         self._keys = [f"{self._table.name}_{name}" for name in self.names]
 
     def source(self, dialect: Dialect) -> str:
         """What stands behind FROM: ``v``, with the columns and ``place``, which counts from 1."""
         lists = (
-            f"CAST(:{key} AS {self._table.c[name].type.compile(dialect)}[])"
-            for key, name in zip(self._keys, self.names, strict=True)
+            f"CAST(:{key} AS {self._table.c[column].type.compile(dialect)}[])"
+            for key, column in zip(self._keys, self._columns, strict=True)
         )
         return f"unnest({', '.join(lists)}) WITH ORDINALITY AS v({self.listed()}, place)"
 

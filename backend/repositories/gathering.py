@@ -7,17 +7,23 @@ places in his feed must become visible in order. So whoever comes meanwhile shar
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from backend.repositories.store import Store, WriteUnit
+from backend.errors import ConversaError
+from backend.repositories.store import Store, TakesLong, WriteUnit
 from backend.security.viewer import Viewer
+
+logger = logging.getLogger("conversa.writes")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Work = Callable[[WriteUnit, Sequence[Item]], Awaitable[Sequence[Result | None]]]
 """Writes what can be written together; None for each that has to be written by itself."""
+AtOnce = Callable[[Viewer, Sequence[Item]], Awaitable[Sequence[Result | None] | None]]
+"""Writes all of them by one statement; None, with nothing written, where that cannot be."""
 Alone = Callable[[Viewer, Item], Awaitable[Result]]
 
 MOST = 32
@@ -32,10 +38,16 @@ class Gathering(Generic[Item, Result]):
     """
 
     def __init__(
-        self, store: Store, together: Work[Item, Result], alone: Alone[Item, Result]
+        self,
+        store: Store,
+        together: Work[Item, Result],
+        *,
+        alone: Alone[Item, Result],
+        at_once: AtOnce[Item, Result],
     ) -> None:
         self._store = store
         self._together = together
+        self._at_once = at_once
         self._alone = alone
         self._waiting: dict[str, deque[_Waiting[Item, Result]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -69,12 +81,19 @@ class Gathering(Generic[Item, Result]):
                 each.ended.cancel()
 
     async def _write(self, viewer: Viewer, taken: Sequence[_Waiting[Item, Result]]) -> None:
+        items = [each.item for each in taken]
+        written: Sequence[Result | None] | None
         unit: WriteUnit | None = None
         try:
-            async with self._store.write(viewer, short=True) as unit:
-                written = await self._together(unit, [each.item for each in taken])
+            written = await self._at_once(viewer, items)
+            if written is None:
+                async with self._store.write(viewer, short=True) as unit:
+                    written = await self._together(unit, items)
         except BaseException as error:
-            _tell(taken, error if unit is None or unit.is_whole else None)
+            lost = unit is None or unit.is_whole
+            if not lost and not isinstance(error, ConversaError | TakesLong):
+                logger.warning("a write of several was refused: %s", type(error).__name__)
+            _tell(taken, error if lost else None)
             if not isinstance(error, Exception):
                 raise
             return

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
+from backend.errors import TimedOut
 from backend.events.bus import Bus, LocalBus
 from backend.events.changes import ConversationChanged
 from backend.repositories.appends import AppendRepository
@@ -125,6 +127,8 @@ class WriteUnit(ReadUnit):
     """Whether all of it is done but the commit: from then on an error may come of a commit that the
     database has made."""
     recorded: list[ConversationChanged] = field(default_factory=list)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    """Called once it is committed."""
     index_changes: IndexChanges = field(default_factory=IndexChanges)
 
     @cached_property
@@ -206,7 +210,7 @@ class Store:
         ``short`` is as with the database's own door; what turns out to take long raises TakesLong.
         """
         async with self.database.write(short=short) as connection:
-            owner_id = self._owners.get(viewer.owner_id)
+            owner_id = self.owner_at_hand(viewer)
             if owner_id is None:
                 owner_id = await ensure_owner(connection, viewer.owner_id)
             unit = WriteUnit(connection, owner_id, short=short and self.database.groups_writes)
@@ -215,8 +219,39 @@ class Store:
                 await self.before_commit(unit)
             unit.is_whole = True
         self._remember(viewer.owner_id, owner_id)
+        for each in unit.afterwards:
+            each()
         if unit.recorded:
             self.bus.publish(unit.recorded)
+
+    async def at_once(
+        self, viewer: Viewer, work: Callable[[WriteUnit], Awaitable[Result | None]]
+    ) -> Result | None:
+        """A write of one statement, which brings what it changes into the index itself.
+
+        None where it was not done, for the database refused it or the work had nothing to do. What
+        is raised may come of a write that was made.
+        """
+        owner_id = self.owner_at_hand(viewer)
+        if owner_id is None or not self.database.has_single_statements:
+            return None
+        try:
+            async with self.database.single() as connection:
+                unit = WriteUnit(connection, owner_id)
+                done = await work(unit)
+        except TimedOut:
+            return None
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            return None
+        if unit.recorded:
+            self.bus.publish(unit.recorded)
+        return done
+
+    def owner_at_hand(self, viewer: Viewer) -> int | None:
+        """The viewer's number, if it need not be asked for."""
+        return self._owners.get(viewer.owner_id)
 
     async def briefly(
         self, viewer: Viewer, work: Callable[[WriteUnit], Awaitable[Result]], *, short: bool = True

@@ -10,7 +10,7 @@ from backend.ids import new_id
 from backend.repositories.records import MessageRecord
 from backend.repositories.store import ReadUnit
 from backend.services.drafts import MessageDraft, checked_id
-from backend.services.editing import ConversationEdit
+from backend.services.editing import Changing, ConversationEdit
 
 COMPARED = (
     "role",
@@ -50,7 +50,7 @@ async def is_repeated(
 
 
 def new_row(
-    edit: ConversationEdit,
+    edit: Changing,
     parent: tuple[str, int] | None,
     message_id: str,
     prepared: Prepared,

@@ -14,7 +14,7 @@ from backend.repositories.records import MessageRecord
 from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
 from backend.services.appending import SHORT, Chain
-from backend.services.appending_together import Addition, append_together
+from backend.services.appending_together import Addition, Appender
 from backend.services.counting import ready_to_count
 from backend.services.drafts import (
     MessageDraft,
@@ -25,6 +25,7 @@ from backend.services.drafts import (
     tag_texts,
 )
 from backend.services.editing import ConversationEdit
+from backend.services.indexing import IndexingService
 from backend.utils.message_parts import MessagePart
 from backend.utils.text_processor import normalise
 
@@ -42,9 +43,12 @@ class MessageChanges:
 class MessageService:
     """Writes messages on behalf of a viewer."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, indexing: IndexingService) -> None:
         self._store = store
-        self._gathering = Gathering(store, append_together, self._add)
+        appender = Appender(store, indexing)
+        self._gathering = Gathering(
+            store, appender.together, alone=self._add, at_once=appender.at_once
+        )
 
     async def add(
         self,
