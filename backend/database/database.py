@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.config import Settings
-from backend.database import postgresql, sqlite
+from backend.database import driven, postgresql, sqlite
 from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
 from backend.database.nearby import NearbyEngine
@@ -102,15 +102,29 @@ class Database:
         ``short`` is for a few statements of a few rows each, by an index: where writes are grouped,
         everybody waits for what they take, and their commits are shared.
         """
-        if self._groups is None:
-            async with self._writer.begin() as connection:
+        if short:
+            async with self._short() as connection:
                 yield connection
-        elif short:
-            async with self._groups.write() as connection:
+        elif self._groups is None:
+            async with self._writer.begin() as connection:
                 yield connection
         else:
             async with self._groups.alone(), self._writer.begin() as connection:
                 yield connection
+
+    @property
+    def has_single_statements(self) -> bool:
+        """Whether one statement can be a whole write, which saves the way there and back."""
+        return self._groups is None
+
+    def single(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection of which every statement is a transaction, where there are any."""
+        return driven.single(self._writer, self.settings.statement_timeout)
+
+    def _short(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        if self._groups is None:
+            return driven.transaction(self._writer, self.settings.statement_timeout)
+        return self._groups.write()
 
     async def close(self) -> None:
         """Closes every connection."""

@@ -93,11 +93,6 @@ class InloopConnection:
         return [tuple(row) for row in result] if result.returns_rows else []
 
 
-def direct(connection: object) -> InloopConnection | None:
-    """The connection as one that can ``send``, if it is one."""
-    return connection if isinstance(connection, InloopConnection) else None
-
-
 class InloopEngine:
     """Lends connections, of which it keeps as many as said between uses.
 

@@ -1,93 +1,22 @@
-"""Reading PostgreSQL on connections that are kept, past what SQLAlchemy does for each statement.
+"""Reading PostgreSQL on connections that are kept.
 
-A short read is one round trip. To lend a connection, to enter the greenlet in which SQLAlchemy runs
-its drivers, and to prepare what is prepared already, takes longer than the read. Statements that
-are known beforehand go to the driver as they are; all others go SQLAlchemy's way.
+A short read is one round trip. To have SQLAlchemy lend a connection, set its isolation and take it
+back takes longer than the read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
 
-from sqlalchemy import CursorResult, Dialect, Engine, Executable, ScalarResult
+from sqlalchemy import Engine
 from sqlalchemy.exc import TimeoutError as QueueTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from backend.database.timeouts import tell_timeout
-
-if TYPE_CHECKING:
-    from asyncpg import Connection as DriverConnection
-
-Row = Sequence[Any]
-
-
-class NearbyConnection:
-    """The part of an AsyncConnection that reading takes, and ``fetch`` beside it."""
-
-    __slots__ = ("_connection", "_driver", "_events", "_seconds")
-
-    def __init__(
-        self, connection: AsyncConnection, driver: DriverConnection, seconds: float
-    ) -> None:
-        self._connection = connection
-        self._driver = driver
-        self._events: Any = connection.engine.sync_engine.dispatch
-        self._seconds = seconds
-
-    @property
-    def dialect(self) -> Dialect:
-        """The dialect in use."""
-        return self._connection.dialect
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the server is still there, as far as is known."""
-        return not self._driver.is_closed()
-
-    async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        """Runs a statement."""
-        return await self._connection.execute(statement, parameters)
-
-    async def scalar(self, statement: Executable, parameters: Any = None) -> Any:
-        """The first column of the first row, or None."""
-        return await self._connection.scalar(statement, parameters)
-
-    async def scalars(self, statement: Executable, parameters: Any = None) -> ScalarResult[Any]:
-        """The first column of every row."""
-        return await self._connection.scalars(statement, parameters)
-
-    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> CursorResult[Any]:
-        """Runs SQL as the driver takes it."""
-        return await self._connection.exec_driver_sql(statement, parameters)
-
-    async def fetch(self, statement: str, parameters: Sequence[Any]) -> Sequence[Row]:
-        """The rows of a query, as the driver makes them.
-
-        What fails is run again by SQLAlchemy, whose errors everybody knows; so is everything where
-        somebody counts statements.
-        """
-        if not self._events.after_cursor_execute:
-            try:
-                return cast(Sequence[Row], await self._driver.fetch(statement, *parameters))
-            except Exception as error:
-                tell_timeout(error, self._seconds)
-        result = await self._connection.exec_driver_sql(statement, tuple(parameters))
-        return cast(Sequence[Row], result.cursor.fetchall())
-
-    async def close(self, *, sound: bool) -> None:
-        """Gives it back to SQLAlchemy; one that is not sound ends."""
-        if not sound:
-            await self._connection.invalidate()
-        await self._connection.close()
-
-
-def nearby(connection: object) -> NearbyConnection | None:
-    """The connection as one that can ``fetch``, if it is one."""
-    return connection if isinstance(connection, NearbyConnection) else None
+from backend.database.driven import DrivenConnection, driven
 
 
 class NearbyEngine:
@@ -99,7 +28,7 @@ class NearbyEngine:
         self._patience = patience
         self._seconds = seconds
         self._free = asyncio.Semaphore(most)
-        self._idle: list[NearbyConnection] = []
+        self._idle: list[DrivenConnection] = []
 
     def connect(self) -> Loan:
         """A connection, as an asynchronous context."""
@@ -117,7 +46,7 @@ class NearbyEngine:
         finally:
             self._free.release()
 
-    async def take(self) -> NearbyConnection:
+    async def take(self) -> DrivenConnection:
         """A connection that nobody else has."""
         await self._admitted()
         try:
@@ -131,7 +60,7 @@ class NearbyEngine:
             self._free.release()
             raise
 
-    async def give_back(self, connection: NearbyConnection, *, sound: bool) -> None:
+    async def give_back(self, connection: DrivenConnection, *, sound: bool) -> None:
         """Takes one back; one that is not sound is closed."""
         try:
             if sound:
@@ -147,10 +76,8 @@ class NearbyEngine:
             await self._idle.pop().close(sound=True)
         await self._engine.dispose()
 
-    async def _opened(self) -> NearbyConnection:
-        connection = await self._engine.connect()
-        raw = await connection.get_raw_connection()
-        return NearbyConnection(connection, cast(Any, raw.driver_connection), self._seconds)
+    async def _opened(self) -> DrivenConnection:
+        return await driven(await self._engine.connect(), self._seconds)
 
     async def _admitted(self) -> None:
         if not self._free.locked():

@@ -52,8 +52,12 @@ def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
 
 
 def session_engine(url: URL, settings: Settings) -> AsyncEngine:
-    """An engine of one connection that is kept: to listen on, or to hold a lock with."""
-    engine = _engine(url, settings, connections=1, options={})
+    """An engine of one connection that is kept: to listen and announce on, or to hold a lock with.
+
+    Nothing is stored over it. An announcement is a transaction all the same, and would have the
+    disk written to before the next one, whoever's, can be.
+    """
+    engine = _engine(url, settings, connections=1, options={"synchronous_commit": "off"})
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 

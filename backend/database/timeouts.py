@@ -46,7 +46,12 @@ def tell_timeout(error: Any, seconds: float) -> None:
     """Raises TimedOut where this is a driver's error for a statement that was ended."""
     interrupted = getattr(error, "sqlite_errorname", None) == "SQLITE_INTERRUPT"
     if interrupted or getattr(error, "sqlstate", None) == QUERY_CANCELED:
-        raise TimedOut(f"The database took more than {seconds:g} seconds and was stopped.")
+        raise timed_out(seconds)
+
+
+def timed_out(seconds: float) -> TimedOut:
+    """What is told of a statement that took more than so many seconds."""
+    return TimedOut(f"The database took more than {seconds:g} seconds and was stopped.")
 
 
 def clock_of(connection: Connection) -> Clock | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.database.inloop import direct
+from backend.database.sending import send
 
 # Rows a statement: between two of them, others on the event loop have their turn.
 ROWS = 500
@@ -23,13 +23,9 @@ async def insert_rows(
 ) -> None:
     """Stores rows given in the order of ``names``; the driver's errors come wrapped as always."""
     statement, converters = _prepared(table, names, connection.dialect)
-    here = direct(connection)
     for start in range(0, len(rows), ROWS):
         chunk = [_values(row, converters) for row in rows[start : start + ROWS]]
-        if here is not None:
-            here.send(statement, chunk)
-        else:
-            await connection.exec_driver_sql(statement, chunk)
+        await send(connection, statement, chunk)
 
 
 def _values(row: Iterable[Any], converters: Sequence[tuple[int, Any]]) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ from backend.ids import parse_id
 from backend.models import Conversation, ConversationTag, ConversationTombstone
 from backend.repositories.collisions import collisions
 from backend.repositories.pages import Key, Page, Window, cut
-from backend.repositories.prepared import Prepared, PreparedOfIds, update_by_id
+from backend.repositories.prepared import Prepared, PreparedOfIds, update_rows
 from backend.repositories.records import ConversationRecord
 from backend.repositories.rows import Column, chosen_columns, records
 
@@ -179,9 +179,11 @@ class ConversationRepository:
 
     async def update(self, conversation_id: str, **values: Any) -> None:
         """Changes columns of one conversation."""
-        given = {f"new_{name}": value for name, value in values.items()}
-        given |= {"owner": self._owner_id, "id": conversation_id}
-        await update_by_id(Conversation, frozenset(values)).run(self._connection, given)
+        await self.update_all([{"id": conversation_id, **values}])
+
+    async def update_all(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Changes the same columns of several conversations, whose ids the rows hold."""
+        await update_rows(self._connection, Conversation, self._owner_id, rows)
 
     async def replace_tags(self, conversation_id: str, tags: Sequence[str]) -> None:
         """Makes these the conversation's tags."""

@@ -35,7 +35,7 @@ from backend.repositories.message_pages import (
 )
 from backend.repositories.message_pages import MessageScope as MessageScope
 from backend.repositories.pages import Page, Window, cut
-from backend.repositories.prepared import Prepared, PreparedOfIds, update_by_id
+from backend.repositories.prepared import Prepared, PreparedOfIds, update_rows
 from backend.repositories.records import MessageRecord, SiblingRecord
 from backend.repositories.rows import Column, chosen_columns, records
 
@@ -211,9 +211,8 @@ class MessageRepository:
 
     async def update(self, message_id: str, **values: Any) -> None:
         """Changes columns of one message."""
-        given = {f"new_{name}": value for name, value in values.items()}
-        given |= {"owner": self._owner_id, "id": message_id}
-        await update_by_id(Message, frozenset(values)).run(self._connection, given)
+        rows = [{"id": message_id, **values}]
+        await update_rows(self._connection, Message, self._owner_id, rows)
 
     async def _rows(
         self, statement: Any, parameters: dict[str, Any], columns: tuple[Column, ...] = COLUMNS

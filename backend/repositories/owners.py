@@ -20,7 +20,7 @@ _BEGIN = text(
 _ADVANCE = Prepared(
     update(Owner)
     .where(Owner.id == bindparam("owner"))
-    .values(revision=Owner.revision + 1)
+    .values(revision=Owner.revision + bindparam("count"))
     .returning(Owner.revision)
 )
 
@@ -40,10 +40,10 @@ async def ensure_owner(connection: AsyncConnection, name: str) -> int:
     return (await connection.execute(_BY_NAME, {"name": name})).scalar_one()
 
 
-async def next_owner_revision(connection: AsyncConnection, owner_id: int) -> int:
-    """The next place in the owner's feed.
+async def next_owner_revision(connection: AsyncConnection, owner_id: int, count: int = 1) -> int:
+    """The next place in the owner's feed, or the last of so many.
 
     The row stays locked until the commit, so places become visible in the order they were given.
     """
-    revision: int = (await _ADVANCE.run(connection, {"owner": owner_id})).scalar_one()
-    return revision
+    ((revision,),) = await _ADVANCE.rows(connection, {"owner": owner_id, "count": count})
+    return int(revision)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import BindParameter, CursorResult, Dialect, bindparam, update
+from sqlalchemy import BindParameter, Dialect, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.database.inloop import direct
-from backend.database.nearby import nearby
+from backend.database.sending import Row, send
 from backend.models.types import Id
 
 Convert = Callable[[Any], Any] | None
@@ -25,41 +24,29 @@ Compiled = tuple[str, dict[str, Any], tuple[tuple[str, Convert], ...]]
 
 
 class Prepared:
-    """One statement; its parameters have names, all of which must be given."""
+    """One statement, or what makes it for a database; its parameters have names, all of which
+    must be given."""
 
     def __init__(self, statement: Any) -> None:
         self._statement = statement
         self._compiled: dict[type[Dialect], Compiled] = {}
         self._results: dict[type[Dialect], tuple[Convert, ...]] = {}
 
-    async def run(self, connection: AsyncConnection, given: dict[str, Any]) -> CursorResult[Any]:
-        """What the statement returns; the driver's errors come wrapped as always."""
+    async def rows(self, connection: AsyncConnection, given: dict[str, Any]) -> Sequence[Row]:
+        """The rows the statement returns, as the driver makes them; its errors come wrapped as
+        always."""
         found = self._for(connection.dialect)
-        return await connection.exec_driver_sql(found[0], _values(found, given))
+        return await send(connection, found[0], [_values(found, given)])
 
-    async def first(
-        self, connection: AsyncConnection, given: dict[str, Any]
-    ) -> tuple[Any, ...] | None:
+    async def first(self, connection: AsyncConnection, given: dict[str, Any]) -> Row | None:
         """The first row the statement returns, as the driver makes it."""
         rows = await self.rows(connection, given)
-        return tuple(rows[0]) if rows else None
+        return rows[0] if rows else None
 
-    async def rows(
-        self, connection: AsyncConnection, given: dict[str, Any]
-    ) -> Sequence[Sequence[Any]]:
-        """The rows the statement returns, as the driver makes them."""
+    async def run(self, connection: AsyncConnection, *given: dict[str, Any]) -> None:
+        """Runs the statement once for each set of parameters, of which there is at least one."""
         found = self._for(connection.dialect)
-        values = _values(found, given)
-        here = direct(connection)
-        if here is not None:
-            return here.send(found[0], [values])
-        there = nearby(connection)
-        if there is not None:
-            return await there.fetch(found[0], values)
-        result = await connection.exec_driver_sql(found[0], values)
-        rows = result.cursor.fetchall()
-        result.close()
-        return cast(Sequence[Sequence[Any]], rows)
+        await send(connection, found[0], [_values(found, each) for each in given])
 
     def _for(self, dialect: Dialect) -> Compiled:
         found = self._compiled.get(type(dialect))
@@ -72,12 +59,11 @@ class Prepared:
     ) -> tuple[Any, ...] | None:
         """The first row of a SELECT, its values as Core would make them; None where there is none.
 
-        Whoever takes the rows of ``run`` gets them as the driver makes them.
+        Whoever takes ``rows`` gets them as the driver makes them.
         """
-        rows = await self.rows(connection, given)
-        if not rows:
+        found = await self.first(connection, given)
+        if found is None:
             return None
-        found = rows[0]
         dialect = connection.dialect
         converts = self._results.get(type(dialect))
         if converts is None:
@@ -93,7 +79,8 @@ class Prepared:
         )
 
     def _compile(self, dialect: Dialect) -> Compiled:
-        compiled = self._statement.compile(dialect=dialect)
+        statement = self._statement(dialect) if callable(self._statement) else self._statement
+        compiled = statement.compile(dialect=dialect)
         converters = {
             name: bind.type.dialect_impl(dialect).bind_processor(dialect)
             for name, bind in compiled.binds.items()
@@ -146,12 +133,19 @@ def _values(found: Compiled, given: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
+async def update_rows(
+    connection: AsyncConnection, model: Any, owner_id: int, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Changes the same columns of some of an owner's rows, which hold their ids too."""
+    names = frozenset(rows[0]) - {"id"}
+    given = [{"owner": owner_id, **{f"new_{name}": row[name] for name in row}} for row in rows]
+    await _update(model, names).run(connection, *given)
+
+
 @lru_cache(maxsize=256)
-def update_by_id(model: Any, names: frozenset[str]) -> Prepared:
-    """The change of these columns of one of an owner's rows; its parameters are ``owner``, ``id``
-    and the columns' names after ``new_``."""
+def _update(model: Any, names: frozenset[str]) -> Prepared:
     values = {name: bindparam(f"new_{name}", type_=getattr(model, name).type) for name in names}
-    is_the_one = (model.owner_id == bindparam("owner"), model.id == bindparam("id"))
+    is_the_one = (model.owner_id == bindparam("owner"), model.id == bindparam("new_id"))
     return Prepared(update(model).where(*is_the_one).values(values))
 
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
+from backend.errors import TimedOut
 from backend.events.bus import Bus, LocalBus
 from backend.events.changes import ConversationChanged
+from backend.repositories.appends import AppendRepository
 from backend.repositories.branches import BranchRepository
 from backend.repositories.changes import ChangeRepository
 from backend.repositories.chunks import ChunkRepository
@@ -120,7 +123,12 @@ class WriteUnit(ReadUnit):
     """One write: committed as a whole when its block ends, and then announced."""
 
     short: bool = False
+    is_whole: bool = False
+    """Whether all of it is done but the commit: from then on an error may come of a commit that the
+    database has made."""
     recorded: list[ConversationChanged] = field(default_factory=list)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    """Called once it is committed."""
     index_changes: IndexChanges = field(default_factory=IndexChanges)
 
     @cached_property
@@ -144,6 +152,11 @@ class WriteUnit(ReadUnit):
         return IndexedImports(self.connection, self.owner_id, self.index_changes)
 
     @cached_property
+    def appends(self) -> AppendRepository:
+        """What is read to add messages to several conversations."""
+        return AppendRepository(self.connection, self.owner_id)
+
+    @cached_property
     def index(self) -> SearchIndexRepository:
         """The index's chunks."""
         return SearchIndexRepository(self.connection, self.owner_id)
@@ -163,9 +176,10 @@ class WriteUnit(ReadUnit):
         """Notes what to announce once the write is committed."""
         self.recorded.append(change)
 
-    async def next_owner_revision(self) -> int:
-        """The next place in the owner's feed; ask for it last, for it locks the owner's row."""
-        return await next_owner_revision(self.connection, self.owner_id)
+    async def next_owner_revision(self, count: int = 1) -> int:
+        """The next place in the owner's feed, or the last of the next ones; ask for it last, for it
+        locks the owner's row."""
+        return await next_owner_revision(self.connection, self.owner_id, count)
 
 
 class Store:
@@ -196,16 +210,48 @@ class Store:
         ``short`` is as with the database's own door; what turns out to take long raises TakesLong.
         """
         async with self.database.write(short=short) as connection:
-            owner_id = self._owners.get(viewer.owner_id)
+            owner_id = self.owner_at_hand(viewer)
             if owner_id is None:
                 owner_id = await ensure_owner(connection, viewer.owner_id)
             unit = WriteUnit(connection, owner_id, short=short and self.database.groups_writes)
             yield unit
             if unit.index_changes and self.before_commit is not None:
                 await self.before_commit(unit)
+            unit.is_whole = True
         self._remember(viewer.owner_id, owner_id)
+        for each in unit.afterwards:
+            each()
         if unit.recorded:
             self.bus.publish(unit.recorded)
+
+    async def at_once(
+        self, viewer: Viewer, work: Callable[[WriteUnit], Awaitable[Result | None]]
+    ) -> Result | None:
+        """A write of one statement, which brings what it changes into the index itself.
+
+        None where it was not done, for the database refused it or the work had nothing to do. What
+        is raised may come of a write that was made.
+        """
+        owner_id = self.owner_at_hand(viewer)
+        if owner_id is None or not self.database.has_single_statements:
+            return None
+        try:
+            async with self.database.single() as connection:
+                unit = WriteUnit(connection, owner_id)
+                done = await work(unit)
+        except TimedOut:
+            return None
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            return None
+        if unit.recorded:
+            self.bus.publish(unit.recorded)
+        return done
+
+    def owner_at_hand(self, viewer: Viewer) -> int | None:
+        """The viewer's number, if it need not be asked for."""
+        return self._owners.get(viewer.owner_id)
 
     async def briefly(
         self, viewer: Viewer, work: Callable[[WriteUnit], Awaitable[Result]], *, short: bool = True

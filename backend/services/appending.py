@@ -10,7 +10,7 @@ from backend.ids import new_id
 from backend.repositories.records import MessageRecord
 from backend.repositories.store import ReadUnit
 from backend.services.drafts import MessageDraft, checked_id
-from backend.services.editing import ConversationEdit
+from backend.services.editing import Changing, ConversationEdit
 
 COMPARED = (
     "role",
@@ -47,6 +47,28 @@ async def is_repeated(
             first |= {"content": original.content, "parts_json": original.parts_json}
     same_moment = draft.created_at in (None, existing.created_at)
     return same_moment and all(first[key] == values[key] for key in compared)
+
+
+def new_row(
+    edit: Changing,
+    parent: tuple[str, int] | None,
+    message_id: str,
+    prepared: Prepared,
+) -> MessageRecord:
+    """A new message of the active branch, below one of which the id and position are given."""
+    draft, values = prepared
+    revision = edit.next_revision()
+    return MessageRecord(
+        **{"status": "complete", "finish_reason": None, "edited_at": None, **values},
+        id=message_id,
+        conversation_id=edit.id,
+        parent_id=parent[0] if parent else None,
+        position=parent[1] + 1 if parent else 1,
+        active=True,
+        created_at=draft.created_at or edit.now,
+        added_revision=revision,
+        revision=revision,
+    )
 
 
 class Chain:
@@ -105,26 +127,11 @@ class Chain:
             await self._require_same(existing, draft, values)
             self._require_here(existing, draft)
         else:
-            self._rows.append(self._row(message_id, draft, values))
+            self._rows.append(new_row(self._edit, self._last, message_id, (draft, values)))
         row = existing or self._rows[-1]
         self._last = (row.id, row.position)
         self._place_is_known = True
         return row
-
-    def _row(self, message_id: str, draft: MessageDraft, values: dict[str, Any]) -> MessageRecord:
-        parent = self._last
-        revision = self._edit.next_revision()
-        return MessageRecord(
-            **{"status": "complete", "finish_reason": None, "edited_at": None, **values},
-            id=message_id,
-            conversation_id=self._edit.id,
-            parent_id=parent[0] if parent else None,
-            position=parent[1] + 1 if parent else 1,
-            active=True,
-            created_at=draft.created_at or self._edit.now,
-            added_revision=revision,
-            revision=revision,
-        )
 
     async def _require_same(
         self, existing: MessageRecord, draft: MessageDraft, values: dict[str, Any]

@@ -33,7 +33,7 @@ class Services:
             self.indexing.for_vectors = self.embedding.queue
         self.search = SearchService(store, SemanticService(store, models))
         self.conversations = ConversationService(store)
-        self.messages = MessageService(store)
+        self.messages = MessageService(store, self.indexing)
         self.imports = ImportService(store)
         self.exports = ExportService(store)
         self.checks = CheckService(store)

@@ -10,7 +10,36 @@ from backend.repositories.records import ConversationRecord, MessageRecord, Tree
 from backend.repositories.store import WriteUnit
 
 
-class ConversationEdit:
+class Changing:
+    """The numbers of a conversation while it is being changed."""
+
+    def __init__(self, conversation: ConversationRecord) -> None:
+        self.before = conversation
+        self.id = conversation.id
+        self.revision = conversation.revision
+        self.message_count = conversation.message_count
+        self.now = datetime.now(UTC)
+
+    def next_revision(self) -> int:
+        """The number of the next change."""
+        self.revision += 1
+        return self.revision
+
+    def state(self) -> dict[str, Any]:
+        """What every change changes of the conversation."""
+        return {
+            "id": self.id,
+            "revision": self.revision,
+            "message_count": self.message_count,
+            "updated_at": self.now,
+        }
+
+    def changed(self, owner_id: int, owner_revision: int) -> ConversationChanged:
+        """The change as it is announced, at its place in the owner's feed."""
+        return ConversationChanged(owner_id, self.id, self.revision, owner_revision)
+
+
+class ConversationEdit(Changing):
     """A locked conversation while it is being changed.
 
     ``finish`` must be called exactly once, last: it stores what the change made of the conversation
@@ -18,22 +47,13 @@ class ConversationEdit:
     """
 
     def __init__(self, unit: WriteUnit, conversation: ConversationRecord) -> None:
+        super().__init__(conversation)
         self.unit = unit
-        self.before = conversation
-        self.id = conversation.id
-        self.revision = conversation.revision
-        self.message_count = conversation.message_count
-        self.now = datetime.now(UTC)
 
     @classmethod
     async def begin(cls, unit: WriteUnit, conversation_id: str) -> ConversationEdit:
         """Locks the conversation; raises NotFound."""
         return cls(unit, await unit.conversations.lock(conversation_id))
-
-    def next_revision(self) -> int:
-        """The number of the next change."""
-        self.revision += 1
-        return self.revision
 
     async def show(self, message: MessageRecord | TreeRecord) -> None:
         """Makes the branch from the first message down to this one the active one."""
@@ -59,23 +79,11 @@ class ConversationEdit:
     async def finish_quietly(self) -> None:
         """Stores the new revision alone: the list of conversations shows nothing of this change."""
         await self.unit.conversations.update(self.id, revision=self.revision)
-        self.unit.record(
-            ConversationChanged(
-                self.unit.owner_id, self.id, self.revision, self.before.owner_revision
-            )
-        )
+        self.unit.record(self.changed(self.unit.owner_id, self.before.owner_revision))
 
     async def finish(self, **values: Any) -> None:
         """Stores the conversation's new state and announces the change."""
         owner_revision = await self.unit.next_owner_revision()
-        await self.unit.conversations.update(
-            self.id,
-            revision=self.revision,
-            owner_revision=owner_revision,
-            message_count=self.message_count,
-            updated_at=self.now,
-            **values,
-        )
-        self.unit.record(
-            ConversationChanged(self.unit.owner_id, self.id, self.revision, owner_revision)
-        )
+        state = {**self.state(), "owner_revision": owner_revision, **values}
+        await self.unit.conversations.update_all([state])
+        self.unit.record(self.changed(self.unit.owner_id, owner_revision))

@@ -8,7 +8,7 @@ from itertools import islice
 
 import anyio.to_thread
 
-from backend.repositories.search_index import MessageText, NewChunk, StoredChunk
+from backend.repositories.search_index import MessageText, NewChunk, Reserved, StoredChunk
 from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
 from backend.repositories.store import Store, WriteUnit
 from backend.retrieval.analysis import VERSION
@@ -38,6 +38,7 @@ class IndexingService:
         self.wake = asyncio.Event()
         self.for_vectors: Callable[[WriteUnit, int, int], Awaitable[None]] | None = None
         """Told of new chunks, by the first one's number and how many, in their transaction."""
+        self._full: set[int] = set()
 
     async def write(self, unit: WriteUnit) -> None:
         """Brings what a write changed into the index, in its transaction."""
@@ -59,16 +60,29 @@ class IndexingService:
             chunks = chunks_of(texts)
         else:
             chunks = await anyio.to_thread.run_sync(chunks_of, texts)
-        reserved = await unit.index.reserve(len(chunks), VERSION)
-        await unit.index.add(reserved.first, chunks)
+        reserved = await unit.appends.index(chunks)
+        if reserved is None:
+            reserved = await unit.index.reserve(len(chunks), VERSION)
+            await unit.index.add(reserved.first, chunks)
         if self.for_vectors is not None:
             await self.for_vectors(unit, reserved.first, len(chunks))
-        waiting = reserved.first + len(chunks) - 1 - reserved.flushed
-        if waiting >= INLINE_CHUNKS:
+        if self.told(unit.owner_id, reserved, len(chunks)) >= INLINE_CHUNKS:
             await flush(unit.segments)
+            self._full.discard(unit.owner_id)
+
+    def takes_at_once(self, owner_id: int) -> bool:
+        """Whether chunks need nothing but to be stored, by a statement that does so itself."""
+        return self.for_vectors is None and owner_id not in self._full
+
+    def told(self, owner_id: int, reserved: Reserved, count: int) -> int:
+        """Takes note of new chunks; returns how many wait for a segment."""
+        waiting = reserved.first + count - 1 - reserved.flushed
+        if waiting >= INLINE_CHUNKS:
+            self._full.add(owner_id)
         elif waiting >= PENDING_CHUNKS:
-            self.due.add(unit.owner_id)
+            self.due.add(owner_id)
             self.wake.set()
+        return waiting
 
 
 def chunks_of(texts: Iterable[MessageText]) -> list[NewChunk]:

@@ -9,10 +9,12 @@ from typing import Any
 from backend import limits
 from backend.errors import Conflict, Invalid, TooLarge
 from backend.repositories.chunks import STREAMING
+from backend.repositories.gathering import Gathering
 from backend.repositories.records import MessageRecord
 from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
 from backend.services.appending import SHORT, Chain
+from backend.services.appending_together import Addition, Appender
 from backend.services.counting import ready_to_count
 from backend.services.drafts import (
     MessageDraft,
@@ -23,6 +25,7 @@ from backend.services.drafts import (
     tag_texts,
 )
 from backend.services.editing import ConversationEdit
+from backend.services.indexing import IndexingService
 from backend.utils.message_parts import MessagePart
 from backend.utils.text_processor import normalise
 
@@ -40,8 +43,12 @@ class MessageChanges:
 class MessageService:
     """Writes messages on behalf of a viewer."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, indexing: IndexingService) -> None:
         self._store = store
+        appender = Appender(store, indexing)
+        self._gathering = Gathering(
+            store, appender.together, alone=self._add, at_once=appender.at_once
+        )
 
     async def add(
         self,
@@ -65,13 +72,22 @@ class MessageService:
         await ready_to_count()
         prepared = [(draft, message_values(draft)) for draft in drafts]
 
-        async def add(unit: WriteUnit) -> list[MessageRecord]:
-            edit = await ConversationEdit.begin(unit, conversation_id)
-            chain = Chain(edit)
-            await chain.hang_below(parent_id, new_root=new_root)
-            return await chain.append(prepared)
+        addition = Addition(conversation_id, prepared, parent_id, new_root)
+        if new_root or len(drafts) > SHORT:
+            return await self._add(viewer, addition)
+        return await self._gathering.write(viewer, addition)
 
-        return await self._store.briefly(viewer, add, short=len(drafts) <= SHORT)
+    async def _add(self, viewer: Viewer, addition: Addition) -> list[MessageRecord]:
+        """Adds messages in a write of their own."""
+
+        async def add(unit: WriteUnit) -> list[MessageRecord]:
+            edit = await ConversationEdit.begin(unit, addition.conversation_id)
+            chain = Chain(edit)
+            await chain.hang_below(addition.parent_id, new_root=addition.new_root)
+            return await chain.append(addition.prepared)
+
+        short = len(addition.prepared) <= SHORT
+        return await self._store.briefly(viewer, add, short=short)
 
     async def update(
         self, viewer: Viewer, message_id: str, changes: MessageChanges

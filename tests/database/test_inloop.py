@@ -6,12 +6,12 @@ import threading
 from contextlib import AsyncExitStack
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backend.config import Settings
 from backend.database.database import Database
-from backend.database.inloop import InloopEngine
+from backend.database.inloop import InloopConnection, InloopEngine
 from tests.support.databases import SqliteDatabases, settings_for
 
 ONE = text("SELECT 1")
@@ -62,7 +62,7 @@ async def test_nobody_waits_for_a_connection(database: Database, engine: InloopE
 
 
 async def test_a_connection_is_used_again(database: Database, engine: InloopEngine) -> None:
-    used: list[Connection] = []
+    used: list[InloopConnection] = []
     for _ in range(3):
         async with database.read() as connection:
             await connection.execute(ONE)

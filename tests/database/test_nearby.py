@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import literal, select, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as QueueTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.config import Settings
 from backend.database.database import Database
-from backend.database.nearby import NearbyConnection, NearbyEngine, nearby
+from backend.database.driven import DrivenConnection
+from backend.database.nearby import NearbyEngine
 from backend.errors import TimedOut
 from tests.support.databases import dropped_after, settings_for
 from tests.support.postgresql import PostgresqlServer
@@ -38,17 +38,16 @@ def engine(database: Database) -> NearbyEngine:
     return database._reader
 
 
-def near(connection: AsyncConnection) -> NearbyConnection:
+def near(connection: object) -> DrivenConnection:
     """The connection as it is."""
-    found = nearby(connection)
-    assert found is not None
-    return found
+    assert isinstance(connection, DrivenConnection)
+    return connection
 
 
 async def backend_of(database: Database) -> int:
     """The server process that a read is answered by."""
     async with database.read() as connection:
-        ((pid,),) = await near(connection).fetch(BACKEND, ())
+        ((pid,),) = await near(connection).send(BACKEND, [()])
     return int(pid)
 
 
@@ -63,7 +62,7 @@ async def test_every_way_of_asking(database: Database) -> None:
         assert (await connection.execute(one)).scalar_one() == 1
         assert (await connection.scalars(one)).all() == [1]
         assert (await connection.exec_driver_sql("SELECT $1::int", (1,))).scalar_one() == 1
-        assert [tuple(row) for row in await near(connection).fetch("SELECT $1::int", (1,))] == [
+        assert [tuple(row) for row in await near(connection).send("SELECT $1::int", [(1,)])] == [
             (1,)
         ]
 
@@ -71,7 +70,7 @@ async def test_every_way_of_asking(database: Database) -> None:
 async def test_it_does_not_write(database: Database) -> None:
     async with database.read() as connection:
         with pytest.raises(DBAPIError, match="read-only"):
-            await near(connection).fetch("DELETE FROM owners", ())
+            await near(connection).send("DELETE FROM owners", [()])
 
 
 async def test_no_more_are_lent_than_there_are(database: Database) -> None:
@@ -93,8 +92,8 @@ async def test_one_who_waits_gets_the_next(database: Database) -> None:
 async def test_errors_are_those_of_everybody(database: Database) -> None:
     before = await backend_of(database)
     async with database.read() as connection:
-        with pytest.raises(ProgrammingError, match="nothing"):
-            await near(connection).fetch("SELECT * FROM nothing", ())
+        with pytest.raises(DBAPIError, match="nothing"):
+            await near(connection).send("SELECT * FROM nothing", [()])
         assert await connection.scalar(select(literal(1))) == 1
     assert await backend_of(database) == before
 
@@ -102,7 +101,7 @@ async def test_errors_are_those_of_everybody(database: Database) -> None:
 async def test_what_takes_too_long_is_stopped_and_said(database: Database) -> None:
     async with database.read() as connection:
         with pytest.raises(TimedOut, match=r"0\.5 seconds"):
-            await near(connection).fetch("SELECT pg_sleep(60)", ())
+            await near(connection).send("SELECT pg_sleep(60)", [()])
         assert await connection.scalar(select(literal(1))) == 1
 
 
@@ -126,7 +125,7 @@ async def test_one_cut_short_is_not_lent_again(database: Database, engine: Nearb
 
     async def sleep() -> None:
         async with database.read() as connection:
-            await near(connection).fetch("SELECT pg_sleep(0.4)", ())
+            await near(connection).send("SELECT pg_sleep(0.4)", [()])
 
     sleeping = asyncio.create_task(sleep())
     await asyncio.sleep(0.05)

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from starlette.applications import Starlette
 from graphql import GraphQLSchema
+from starlette.applications import Starlette
 
 from backend.config import Settings
 from backend.errors import Invalid

@@ -1,0 +1,162 @@
+"""Where conversations end is remembered, and never believed once it is no longer so."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from backend.config import Settings
+from backend.database.database import Database
+from backend.errors import ConversaError, NotFound
+from backend.ids import new_id
+from backend.repositories.records import ConversationRecord
+from backend.repositories.store import Store
+from backend.security.viewer import Viewer
+from backend.services import indexing
+from backend.services.container import Services
+from backend.services.conversations import ConversationDraft
+from tests.support.conversations import contents, message_draft, say, stored_conversation
+from tests.support.invariants import sound_conversation
+from tests.support.statements import Statements
+
+
+@pytest.fixture
+async def others(settings: Settings, viewer: Viewer) -> AsyncIterator[Services]:
+    """Services of another process, as it were, to whom the viewer is known."""
+    database = Database(settings)
+    others = Services(Store(database))
+    await stored_conversation(others, viewer)
+    yield others
+    await database.close()
+
+
+@pytest.fixture
+async def known(services: Services, viewer: Viewer) -> ConversationRecord:
+    """A conversation of "1", "2" and "3" of which is remembered where it ends."""
+    made = await stored_conversation(services, viewer)
+    for text in ("1", "2", "3"):
+        await say(services, viewer, made.id, text)
+    return made
+
+
+async def said(services: Services, viewer: Viewer, conversation: ConversationRecord) -> list[str]:
+    """The texts of the active branch of a conversation that hangs together, as the index does."""
+    stored = await sound_conversation(services.store, viewer, conversation.id)
+    assert [each async for each in services.checks.problems()] == []
+    return contents(stored.active)
+
+
+async def test_it_is_added_to_by_one_statement_where_one_can_do_it(
+    services: Services, viewer: Viewer, known: ConversationRecord, statements: Statements
+) -> None:
+    for size in (1, 20):
+        statements.clear()
+        texts = [f"{size}-{n}" for n in range(size)]
+        await asyncio.gather(*(say(services, viewer, known.id, each) for each in texts))
+        one = services.store.database.has_single_statements
+        assert statements.count == (1 if one else 7), statements
+    assert len((await sound_conversation(services.store, viewer, known.id)).active) == 24
+
+
+async def test_what_others_have_added_is_not_passed_over(
+    services: Services, others: Services, viewer: Viewer, known: ConversationRecord
+) -> None:
+    for n in range(4, 20):
+        await say(others if n % 5 == 0 else services, viewer, known.id, str(n))
+    assert await said(services, viewer, known) == [str(n) for n in range(1, 20)]
+
+
+async def test_another_branch_of_the_same_length_is_added_to(
+    services: Services, others: Services, viewer: Viewer, known: ConversationRecord
+) -> None:
+    stored = await sound_conversation(others.store, viewer, known.id)
+    await say(others, viewer, known.id, "other 3", parent_id=stored.active[1].id)
+    await say(services, viewer, known.id, "4")
+    assert await said(services, viewer, known) == ["1", "2", "other 3", "4"]
+
+
+async def test_one_that_others_have_deleted_is_not_there(
+    services: Services, others: Services, viewer: Viewer, known: ConversationRecord
+) -> None:
+    await others.conversations.delete(viewer, known.id)
+    with pytest.raises(NotFound):
+        await say(services, viewer, known.id, "4")
+    await others.conversations.create(viewer, ConversationDraft(id=known.id, title="Again"))
+    await say(services, viewer, known.id, "anew")
+    assert await said(services, viewer, known) == ["anew"]
+
+
+async def test_a_message_that_is_stored_is_not_stored_again(
+    services: Services, viewer: Viewer, known: ConversationRecord
+) -> None:
+    draft = message_draft("4", id=new_id())
+    first = await services.messages.add(viewer, known.id, [draft])
+    await say(services, viewer, known.id, "5")
+    again, _ = await asyncio.gather(
+        services.messages.add(viewer, known.id, [draft]), say(services, viewer, known.id, "6")
+    )
+    assert again == first
+    assert await said(services, viewer, known) == ["1", "2", "3", "4", "5", "6"]
+
+
+async def test_an_id_that_was_deleted_is_no_longer_one_of_a_deleted_message(
+    services: Services, viewer: Viewer, known: ConversationRecord
+) -> None:
+    (gone,) = await say(services, viewer, known.id, "gone")
+    await services.messages.delete(viewer, gone.id)
+    for text in ("4", "5"):
+        await say(services, viewer, known.id, text)
+    await services.messages.add(viewer, known.id, [message_draft("back", id=gone.id)])
+    assert (await said(services, viewer, known))[-1] == "back"
+    stored = await sound_conversation(services.store, viewer, known.id)
+    assert stored.tombstones == {}
+
+
+async def test_a_full_index_is_put_into_a_segment_all_the_same(
+    services: Services,
+    viewer: Viewer,
+    known: ConversationRecord,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(indexing, "INLINE_CHUNKS", 6)
+    for n in range(4, 12):
+        await say(services, viewer, known.id, str(n))
+    async with services.store.write(viewer) as unit:
+        assert len(await unit.segments.pending(100)) < 6
+    assert len(await said(services, viewer, known)) == 11
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_two_processes_do_at_once(
+    services: Services, others: Services, viewer: Viewer, seed: int
+) -> None:
+    chance = random.Random(seed)
+    made = [await stored_conversation(services, viewer, messages=2) for _ in range(3)]
+    count = 0
+
+    async def act(text: str) -> int:
+        used, one = chance.choice((services, others)), chance.choice(made)
+        kind = chance.random()
+        if kind < 0.8:
+            return len(await say(used, viewer, one.id, text))
+        async with used.store.read(viewer) as unit:
+            some = chance.choice(await unit.branches.first_added(one.id, 1000))
+        if kind < 0.9:
+            return len(await say(used, viewer, one.id, text, parent_id=some.id))
+        if some.parent_id is not None:
+            await used.messages.delete(viewer, some.id)
+        return 0
+
+    for turn in range(12):
+        acts = (act(f"{turn}-{n}") for n in range(chance.randint(1, 6)))
+        for each in await asyncio.gather(*acts, return_exceptions=True):
+            if isinstance(each, int):
+                count += each
+            elif not isinstance(each, ConversaError):
+                raise each
+    assert count > 20
+    for one in made:
+        await said(services, viewer, one)
