@@ -23,7 +23,7 @@ from backend.events.open import open_bus
 from backend.graphql import http, socket_route
 from backend.lazy import Lazy
 from backend.repositories.store import Store
-from backend.routers import identity, later
+from backend.routers import health_report, identity, later
 from backend.security import front
 from backend.security.exposure import check_exposure
 from backend.security.journal import Journal
@@ -62,13 +62,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
     app = Starlette(lifespan=lifespan)
     app.state.settings = settings
     app.state.services = services
-    later.install(app, lambda: rest.application(settings, services))
+    later.install(app, services, lambda: rest.application(settings, services))
     edge = http.install(app, services, settings)
     keeper = socket_route.install(
         app, http.PATH, services, edge.operations, authentication, settings
     )
     identity.guard(app, authentication, settings, http.PATH)
-    app.add_middleware(Journal, paths=(http.PATH,))
+    app.add_middleware(Journal, paths=(http.PATH, health_report.PATH))
     front.guard(app, settings)
     return app
 

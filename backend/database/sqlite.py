@@ -23,10 +23,14 @@ PRAGMAS = {
     "foreign_keys": "ON",
     # Deleted text is overwritten with zeros, so that nothing of it stays in the file.
     "secure_delete": "ON",
-    # 8 MiB of pages a connection: the index pages of a busy inbox stay in memory.
-    "cache_size": "-8192",
+    # 2 MiB of pages a connection, which hold the upper pages of every index. The others are in the
+    # system's cache, once for all connections.
+    "cache_size": "-2048",
     "temp_store": "MEMORY",
 }
+
+LONG_WRITES = {"cache_size": "-8192"}
+"""A transaction whose changes outgrow the pages it may keep writes some of them twice."""
 
 
 def sqlite_path(url: URL) -> Path:
@@ -49,8 +53,8 @@ def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
     connection makes writers queue in this process instead of polling for the lock.
     """
     engine = _engine(url, settings, connections=1)
-    _on_connect(engine.sync_engine, {**PRAGMAS, "synchronous": settings.synchronous.upper()})
-
+    synchronous = settings.synchronous.upper()
+    _on_connect(engine.sync_engine, {**PRAGMAS, **LONG_WRITES, "synchronous": synchronous})
     _limit(engine.sync_engine, settings)
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -104,7 +108,8 @@ def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
 def migration_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine without foreign keys: rebuilding a table drops it, and would cascade."""
     engine = _engine(url, settings, connections=1)
-    _on_connect(engine.sync_engine, {**PRAGMAS, "foreign_keys": "OFF", "synchronous": "FULL"})
+    pragmas = {**PRAGMAS, **LONG_WRITES, "foreign_keys": "OFF", "synchronous": "FULL"}
+    _on_connect(engine.sync_engine, pragmas)
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin_immediate(connection: Any) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
+from backend.lazy import Lazy
 from backend.retrieval.documents import passage
 from backend.retrieval.embedder import Embedder, ordinary_sentences
 from backend.retrieval.vectors import Vector
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Lazy("numpy")
 
 
 async def centre_of(embedder: Embedder) -> Vector:

@@ -18,10 +18,17 @@ import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from backend.lazy import Lazy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = Lazy("numpy")
+
 
 SCOPE = "\x01"
 """Begins a term that no text can hold: such terms say where a chunk belongs, not what it says."""
@@ -33,13 +40,7 @@ RUN_LENGTH = 320
 
 _MAX_FREQUENCY = 255
 _STEPS_PER_DOUBLING = 16
-_RECORD = np.dtype([("number", "<u4"), ("frequency", "u1"), ("length", "u1")])
 _pack = struct.Struct("<IBB").pack
-
-LENGTHS: NDArray[np.float32] = (
-    2.0 ** (np.arange(256, dtype=np.float32) / _STEPS_PER_DOUBLING) - 1
-).astype(np.float32)
-"""The length in terms that a length code stands for, exact to two percent."""
 
 
 class Run(NamedTuple):
@@ -72,14 +73,20 @@ def word_count(joined: str) -> int:
     return len(joined.split()) - joined.count(SCOPE)
 
 
+@cache
+def lengths() -> NDArray[np.float32]:
+    """The length in terms that each length code stands for, exact to two percent."""
+    return (2.0 ** (np.arange(256, dtype=np.float32) / _STEPS_PER_DOUBLING) - 1).astype(np.float32)
+
+
 def decode(runs: Iterable[bytes]) -> Postings:
     """The postings of one term, from its runs in any order."""
-    records = np.frombuffer(b"".join(runs), _RECORD)
+    records = np.frombuffer(b"".join(runs), _record())
     numbers = records["number"].astype(np.uint32)
     if len(numbers) > 1 and not np.all(numbers[1:] > numbers[:-1]):
         order = np.argsort(numbers, kind="stable")
         records, numbers = records[order], numbers[order]
-    return Postings(numbers, records["frequency"].astype(np.float32), LENGTHS[records["length"]])
+    return Postings(numbers, records["frequency"].astype(np.float32), lengths()[records["length"]])
 
 
 def waiting(chunks: Iterable[tuple[int, str]], terms: Sequence[str]) -> dict[str, Postings]:
@@ -140,7 +147,7 @@ def without(data: bytes, numbers: Iterable[int]) -> bytes:
 
     The row keeps its ``first_number``, which then is a lower bound.
     """
-    records = np.frombuffer(data, _RECORD)
+    records = np.frombuffer(data, _record())
     gone = np.fromiter(numbers, np.uint32)
     return records[~np.isin(records["number"], gone)].tobytes()
 
@@ -160,7 +167,7 @@ def _first_number(run: Run) -> int:
 
 def _sorted(data: bytes) -> bytes:
     """Postings in ascending order: those of two segments may interleave."""
-    records = np.frombuffer(data, _RECORD)
+    records = np.frombuffer(data, _record())
     numbers = records["number"]
     if np.all(numbers[1:] > numbers[:-1]):
         return data
@@ -171,3 +178,8 @@ def _runs(term: str, data: bytes) -> Iterator[Run]:
     step = RUN_LENGTH * POSTING_BYTES
     for at in range(0, len(data), step):
         yield Run(term, int.from_bytes(data[at : at + 4], "little"), data[at : at + step])
+
+
+@cache
+def _record() -> np.dtype[np.void]:
+    return np.dtype([("number", "<u4"), ("frequency", "u1"), ("length", "u1")])

@@ -12,15 +12,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from backend.lazy import Lazy
 from backend.retrieval.postings import Postings
 
-Numbers = NDArray[np.uint32]
-Scores = NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = Lazy("numpy")
+
+Numbers: TypeAlias = "NDArray[np.uint32]"
+Scores: TypeAlias = "NDArray[np.float32]"
 
 SEEDS = 64
 TURNS_BEFORE = 4

@@ -9,18 +9,25 @@ lost. The best by Hamming distance are then compared exactly.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+from backend.lazy import Lazy
 
-Vector = NDArray[np.float32]
-Codes = NDArray[np.uint64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    np = Lazy("numpy")
+
+
+Vector: TypeAlias = "NDArray[np.float32]"
+Codes: TypeAlias = "NDArray[np.uint64]"
 
 RESCORED = 1000
 """How many of the nearest codes are compared exactly, to find the best hundred."""
 
-_STORED = np.dtype("<f2")
+_STORED = "<f2"
+_STORED_BYTES = 2
 
 
 def normalised(vectors: NDArray[np.floating]) -> Vector:
@@ -37,7 +44,7 @@ def to_bytes(vector: Vector) -> bytes:
 
 def from_bytes(stored: Sequence[bytes], dimensions: int) -> Vector:
     """Stored vectors as rows; raises ValueError where one is not of so many dimensions."""
-    if any(len(one) != dimensions * _STORED.itemsize for one in stored):
+    if any(len(one) != dimensions * _STORED_BYTES for one in stored):
         raise ValueError(f"a stored vector does not have {dimensions} dimensions")
     joined = np.frombuffer(b"".join(stored), _STORED)
     return joined.reshape(len(stored), dimensions).astype(np.float32)

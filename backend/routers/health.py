@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Literal
 
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from backend import __version__
 from backend.database.database import Dialect
-from backend.database.health import applied_migration
-from backend.routers.documents import Document, Json, respond
+from backend.routers.documents import Document
+from backend.routers.health_report import PATH, report
 from backend.routers.openapi import answers
 from backend.routers.requests import ProblemRoute
 from backend.routers.viewer import RequestServices
 
-PATIENCE = 5.0
-"""Seconds after which a database that does not answer counts as one that is not there."""
-
-logger = logging.getLogger("conversa.health")
 router = APIRouter(tags=["server"], route_class=ProblemRoute)
 
 
@@ -48,7 +41,7 @@ class Health(Document):
 
 
 @router.get(
-    "/healthz",
+    PATH,
     operation_id="readHealth",
     summary="Read whether the server works",
     responses={
@@ -58,20 +51,4 @@ class Health(Document):
 )
 async def read_health(services: RequestServices) -> Response:
     """Asks the database which migration it is at."""
-    database = services.store.database
-    health: Json = {
-        "status": "ok",
-        "database": database.dialect,
-        "migration": None,
-        "version": __version__,
-        "embedding": None,
-    }
-    try:
-        async with asyncio.timeout(PATIENCE):
-            health["migration"] = await applied_migration(database)
-            lag = await services.embedding.lag()
-            health["embedding"] = lag and lag._asdict()
-    except Exception as error:
-        logger.warning("the database does not answer: %s", type(error).__name__)
-        return respond({**health, "status": "unavailable"}, 503)
-    return respond(health)
+    return await report(services)

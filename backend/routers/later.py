@@ -1,7 +1,7 @@
 """REST, made when somebody first asks for it.
 
-FastAPI, its models and our routes are a fifth of the server's start, and a server that speaks
-GraphQL alone never needs them.
+FastAPI, its models and our routes are a fifth of the server's start and of its memory, and a server
+that speaks GraphQL alone never needs them; nor does a probe of its health.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from backend.routers.heads import Heads
+from backend.routers.health_report import PATH, report
 from backend.routers.problems import http_problem
+from backend.services.container import Services
 
 Make = Callable[[], ASGIApp]
 
 
-def install(app: Starlette, make: Make) -> Later:
+def install(app: Starlette, services: Services, make: Make) -> Later:
     """Gives an application, whatever it has no route for, to one that is made later."""
-    later = Later(make)
+    later = Later(services, make)
     app.router.default = later
     app.add_exception_handler(HTTPException, _refuse)
     return later
@@ -32,18 +35,20 @@ def install(app: Starlette, make: Make) -> Later:
 class Later:
     """Stands for an application, which is made in a thread: others are answered meanwhile."""
 
-    def __init__(self, make: Make) -> None:
+    def __init__(self, services: Services, make: Make) -> None:
+        self._services = services
         self._make = make
         self._made: ASGIApp | None = None
         self._making = Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._made
-        if app is None:
+        if app is None and _asks_for_health(scope):
+            app = Heads(await report(self._services))
+        elif app is None:
             app = await asyncio.to_thread(self.made)
         await app(scope, receive, send)
 
-    @property
     def is_made(self) -> bool:
         """Whether somebody has asked for it."""
         return self._made is not None
@@ -54,6 +59,11 @@ class Later:
             if self._made is None:
                 self._made = self._make()
             return self._made
+
+
+def _asks_for_health(scope: Scope) -> bool:
+    known = scope["type"] == "http" and scope["path"] == PATH
+    return known and scope["method"] in ("GET", "HEAD")
 
 
 async def _refuse(_: Request, error: Exception) -> Response:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from backend.lazy import Lazy
 from backend.repositories.store import Store
-from backend.services.checks import CheckService
 from backend.services.context import ContextService
 from backend.services.conversations import ConversationService
 from backend.services.embedding import EmbeddingWork
@@ -18,6 +21,11 @@ from backend.services.messages import MessageService
 from backend.services.search import SearchService
 from backend.services.semantic import SemanticService
 from backend.services.streaming import StreamingService
+
+if TYPE_CHECKING:
+    from backend.services import checks
+else:
+    checks = Lazy("backend.services.checks")
 
 
 class Services:
@@ -36,7 +44,11 @@ class Services:
         self.messages = MessageService(store, self.indexing)
         self.imports = ImportService(store)
         self.exports = ExportService(store)
-        self.checks = CheckService(store)
         self.streaming = StreamingService(store)
         self.context = ContextService(store, self.search)
         self.live = LiveService(store, store.bus)
+
+    @cached_property
+    def checks(self) -> checks.CheckService:
+        """Whether what is stored is in itself consistent."""
+        return checks.CheckService(self.store)

@@ -12,18 +12,22 @@ from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-
-import numpy as np
 
 from backend.config import ADDRESS, PREFIX, Settings
 from backend.errors import ConfigurationError
+from backend.lazy import Lazy
 from backend.retrieval.centre import centre_of
 from backend.retrieval.circuit import Circuit
 from backend.retrieval.embedder import Embedder, EmbedderRejected
 from backend.retrieval.model_folder import read_manifest
 from backend.retrieval.vectors import Vector
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Lazy("numpy")
 
 QUERY_SECONDS = 5.0
 """How long an endpoint may take for a query: somebody waits."""

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
+from backend.lazy import Lazy
 from backend.repositories.embedding_models import (
     ModelRecord,
     insert_model,
@@ -29,6 +28,11 @@ from backend.services.embedders import (
     open_embedder,
     read_source,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Lazy("numpy")
 
 logger = logging.getLogger("conversa.embedding")
 

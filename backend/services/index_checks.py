@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backend.repositories.search_checks import IndexCheckRepository
 from backend.repositories.search_index import StoredChunk
 from backend.repositories.store import Store
-from backend.retrieval.postings import LENGTHS, decode, length_code
+from backend.retrieval.postings import decode, length_code, lengths
 from backend.services.indexing import terms_again
 
 NAME = "the search index"
@@ -80,7 +80,7 @@ async def _found(repository: IndexCheckRepository, owner_id: int, next_number: i
     async for segment, term, first, data in repository.runs(owner_id):
         postings = decode([data])
         numbers = np.minimum(postings.numbers, next_number)
-        codes = np.searchsorted(LENGTHS, postings.lengths).astype(np.uint64)
+        codes = np.searchsorted(lengths(), postings.lengths).astype(np.uint64)
         values = _weights(postings.frequencies.astype(np.uint64), codes) * np.uint64(_key(term))
         # What a bound below hides from deletions would be found by searches.
         values[numbers < first] += np.uint64(1)

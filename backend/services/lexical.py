@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
-import numpy as np
 
+from backend.lazy import Lazy
 from backend.repositories.search import FoundChunk, Runs
 from backend.repositories.store import ReadUnit
 from backend.retrieval.documents import in_conversation, is_scope, with_role
@@ -25,6 +26,11 @@ from backend.retrieval.ranking import (
     rescore,
     seeds,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Lazy("numpy")
 
 MOST_SEEDS = 6400
 

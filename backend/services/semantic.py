@@ -7,13 +7,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial, reduce
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import anyio.to_thread
-import numpy as np
 
 from backend.errors import EmbedderUnavailable as Unavailable
 from backend.errors import NoEmbedder
+from backend.lazy import Lazy
 from backend.repositories.embeddings import StoredVector
 from backend.repositories.store import ReadUnit, Store
 from backend.retrieval.embedder import EmbedderRejected, EmbedderUnavailable
@@ -23,6 +23,11 @@ from backend.retrieval.vectors import RESCORED, Vector, VectorSet, from_bytes, s
 from backend.services.embedders import QUERY_SECONDS
 from backend.services.embedding_models import EmbeddingModels, Model
 from backend.services.lexical import Candidate, LexicalSearch
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Lazy("numpy")
 
 logger = logging.getLogger("conversa.search")
 

@@ -14,6 +14,8 @@ from typing import Final
 
 from splintr import Tokenizer
 
+from backend.utils.heap import give_back
+
 DEFAULT_ENCODING: Final = "o200k_base"
 ENCODINGS: Final = ("o200k_base", "cl100k_base")
 
@@ -57,6 +59,8 @@ def load_encoding(encoding: str = DEFAULT_ENCODING) -> None:
     """Load an encoding now, so that the first count does not wait; call it from a thread."""
     # The patterns are compiled when a text first needs them; what is not ASCII needs the most.
     count_tokens_of(["olá, Ação, It's 日本語 123\r\n"], encoding)
+    # Loading takes twice what stays.
+    give_back()
 
 
 def head_length(text: str, start: int, limit: int, encoding: str = DEFAULT_ENCODING) -> int:

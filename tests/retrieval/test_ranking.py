@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.retrieval.postings import LENGTHS, Postings, decode, length_code, segment
+from backend.retrieval.postings import Postings, decode, length_code, lengths, segment
 from backend.retrieval.ranking import (
     COUNTED_TERMS,
     TURNS_AFTER,
@@ -90,7 +90,7 @@ def test_seeds_are_the_best_by_their_own_words(texts: list[str], query: set[str]
     index = {term: p for term, p in index_of(chunks).items() if term in query}
     own = {}
     for number, text in chunks.items():
-        length = float(LENGTHS[length_code(len(text.split()))])
+        length = float(lengths()[length_code(len(text.split()))])
         norm = 0.8 * (0.5 + 0.5 * length / statistics.mean_length)
         own[number] = sum(
             rarity(len(p), len(chunks)) * text.split().count(t) / (text.split().count(t) + norm)

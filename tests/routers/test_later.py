@@ -17,17 +17,18 @@ from app import create_app
 from backend.config import Settings
 from backend.routers import later, rest
 from backend.routers.later import Later
+from backend.services.container import Services
 from tests.support.apps import URL, ask, client_of, running_app
 
 ASKED = "{ conversations(first: 1) { edges { node { id } } } }"
 
 
-def behind(make: later.Make) -> tuple[Later, httpx.AsyncClient]:
-    """An application that has nothing but what is made later, and a client of it."""
+def behind(services: Services, make: later.Make) -> httpx.AsyncClient:
+    """A client of an application that has nothing but what is made later."""
     app = Starlette()
-    made = later.install(app, make)
+    later.install(app, services, make)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    return made, httpx.AsyncClient(transport=transport, base_url=URL)
+    return httpx.AsyncClient(transport=transport, base_url=URL)
 
 
 async def test_graphql_is_answered_without_rest_and_rest_with_it(settings: Settings) -> None:
@@ -36,9 +37,13 @@ async def test_graphql_is_answered_without_rest_and_rest_with_it(settings: Setti
         assert isinstance(waiting, Later)
         assert (await ask(client, ASKED))["data"]
         assert (await client.get("/static/nothing")).status_code == 404
-        assert not waiting.is_made
+        assert not waiting.is_made()
         assert (await client.get("/healthz")).json()["status"] == "ok"
-        assert waiting.is_made
+        assert (await client.head("/healthz")).content == b""
+        assert not waiting.is_made()
+        assert (await client.get("/api/chats")).status_code == 200
+        assert waiting.is_made()
+        assert (await client.get("/healthz")).json()["status"] == "ok"
 
 
 async def test_every_address_of_rest_is_made(settings: Settings) -> None:
@@ -61,7 +66,7 @@ async def test_every_address_of_rest_is_made(settings: Settings) -> None:
     }
 
 
-async def test_it_is_made_once_and_others_are_answered_meanwhile() -> None:
+async def test_it_is_made_once_and_others_are_answered_meanwhile(services: Services) -> None:
     begun, finish = threading.Event(), threading.Event()
     times = 0
 
@@ -72,8 +77,7 @@ async def test_it_is_made_once_and_others_are_answered_meanwhile() -> None:
         finish.wait(10)
         return PlainTextResponse("made")
 
-    _, client = behind(make)
-    async with client:
+    async with behind(services, make) as client:
         asked = [asyncio.create_task(client.get(f"/{number}")) for number in range(3)]
         # The loop goes on while a thread makes it.
         await asyncio.wait_for(asyncio.to_thread(begun.wait), 10)
@@ -84,6 +88,7 @@ async def test_it_is_made_once_and_others_are_answered_meanwhile() -> None:
 
 
 async def test_what_goes_wrong_in_making_it_is_logged_and_tried_again(
+    services: Services,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     failures = [RuntimeError("a module is missing")]
@@ -93,8 +98,7 @@ async def test_what_goes_wrong_in_making_it_is_logged_and_tried_again(
             raise failures.pop()
         return PlainTextResponse("made")
 
-    _, client = behind(make)
-    async with client:
+    async with behind(services, make) as client:
         with caplog.at_level(logging.ERROR):
             assert (await client.get("/api/chats")).status_code == 500
         assert (await client.get("/api/chats")).text == "made"

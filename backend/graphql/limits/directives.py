@@ -5,8 +5,6 @@ Names, arguments and locations are those of the GraphQL Cost Directives specific
 from the printed schema alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import strawberry

@@ -1,7 +1,5 @@
 """The one argument of every mutation."""
 
-from __future__ import annotations
-
 from typing import Annotated, TypeVar
 
 import strawberry

@@ -1,7 +1,5 @@
 """Making, changing, deleting and forking conversations."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import strawberry

@@ -1,7 +1,5 @@
 """Taking in old chats."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import strawberry

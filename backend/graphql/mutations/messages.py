@@ -1,7 +1,5 @@
 """Adding, changing, deleting and judging messages."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import strawberry

@@ -1,7 +1,5 @@
 """Messages that are written while they are read."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import strawberry

@@ -1,7 +1,5 @@
 """Reading conversations: one, or a page of the list."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import strawberry

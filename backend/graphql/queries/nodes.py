@@ -1,7 +1,5 @@
 """Reading anything by its id alone."""
 
-from __future__ import annotations
-
 from typing import Annotated, TypeVar
 
 import strawberry

@@ -1,7 +1,5 @@
 """Search."""
 
-from __future__ import annotations
-
 from operator import attrgetter
 from typing import Annotated
 

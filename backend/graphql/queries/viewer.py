@@ -1,7 +1,5 @@
 """Reading who is asking."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import strawberry

@@ -1,7 +1,5 @@
 """Following conversations: one, or the viewer's whole list."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """The context window: what of a conversation goes to a model, and what was left out."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import strawberry

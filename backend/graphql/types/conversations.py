@@ -1,7 +1,5 @@
 """Conversations: a view of a row, with its messages one page at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import lru_cache
@@ -45,7 +43,7 @@ def conversation_metadata(root: ConversationParent) -> Any:
 
 
 @reads("source_format", "source_external_id")
-def conversation_source(root: ConversationParent) -> ImportSource | None:
+def conversation_source(root: ConversationParent) -> "ImportSource | None":
     """Where it was imported from."""
     if root.source_format is None:
         return None
@@ -225,7 +223,7 @@ class Conversation(Node):
         conversation_forked_from, "The message it was forked at, as long as that exists."
     )
     changes: Annotated[
-        ConversationEventConnection, strawberry.lazy("backend.graphql.types.events")
+        "ConversationEventConnection", strawberry.lazy("backend.graphql.types.events")
     ] = resolved(
         conversation_changes,
         "What happened after a cursor: the same events, in the same order, as the subscription's.",

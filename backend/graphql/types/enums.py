@@ -1,7 +1,5 @@
 """Enums of the schema. Their values are what is stored and what REST says."""
 
-from __future__ import annotations
-
 from enum import Enum
 
 import strawberry

@@ -1,7 +1,5 @@
 """What subscriptions tell: views of changes, each with the cursor to resume after it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """What mutations and filters take, and how it becomes what services take."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Messages: a view of a row, and what hangs on it."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -154,9 +152,9 @@ class Feedback:
 class Message(Node):
     id: strawberry.ID = leaf("A UUID in its usual text form, the same in REST.")
     conversation: Annotated[
-        Conversation, strawberry.lazy("backend.graphql.types.conversations")
+        "Conversation", strawberry.lazy("backend.graphql.types.conversations")
     ] = resolved(message_conversation, "The conversation it belongs to.")
-    parent: Message | None = resolved(
+    parent: "Message | None" = resolved(
         message_parent, "The message it hangs below; null for a first one."
     )
     position: int = leaf("1 for the first message of its branch.")
@@ -176,7 +174,7 @@ class Message(Node):
     on_active_branch: bool = resolved(
         message_on_active_branch, "Whether it is on the branch that is shown."
     )
-    siblings: list[Message] = resolved(
+    siblings: "list[Message]" = resolved(
         message_siblings,
         "The alternatives at this place, itself included, oldest first.",
         directives=[list_size(3)],

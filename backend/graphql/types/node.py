@@ -1,7 +1,5 @@
 """What can be fetched again by its id alone."""
 
-from __future__ import annotations
-
 import strawberry
 
 from backend.graphql.fields import leaf

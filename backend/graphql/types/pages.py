@@ -1,7 +1,5 @@
 """Connections: pages of rows with their cursors. Cursors and counts are made when asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +53,7 @@ class ConnectionView:
         return self.page.rows
 
     @property
-    def page_info(self) -> ConnectionView:
+    def page_info(self) -> "ConnectionView":
         """Itself: a page info is the same view with other fields."""
         return self
 

@@ -1,7 +1,5 @@
 """The typed parts of a message."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """What mutations answer: the changed entity, or why nothing changed."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import strawberry

@@ -1,7 +1,5 @@
 """What a search takes and what it finds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Who is asking, and what he has left."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import strawberry
