@@ -25,7 +25,7 @@ from backend.cli import cli
 from backend.config import load_settings
 from backend.database.database import Database
 from backend.database.migrate import migrate
-from benchmarks.load import cpu_seconds, post, request
+from benchmarks.load import cpu_seconds, peak_megabytes, post, request
 from benchmarks.requests import APPEND, server
 
 CREATE = 'mutation { createConversation(input: {title: "Appends"}) { conversation { id } } }'
@@ -106,6 +106,8 @@ def compare(ways: dict[str, tuple[int, int]], options: argparse.Namespace) -> No
                     f"{name:<12} {clients:>7}  {clients if apart else 1:>13} {rate:>11.0f} "
                     f"{p50:>8.2f} {p99:>8.2f} {cpu:>8.2f}"
                 )
+    for name, (_, pid) in ways.items():
+        print(f"{name:<12} peak memory {peak_megabytes(pid):.0f} MiB")
 
 
 def serve_one_by_one() -> None:
