@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,8 +26,8 @@ class FoundChunk(NamedTuple):
     """A chunk that may be a hit, in its place: ``ranking.Turn``, and more of it.
 
     ``start`` and ``end`` are offsets in characters, ``said`` is when, in ISO 8601. What the message
-    tells, ``parent_id`` and ``active`` and all from ``conversation_id`` on, is empty where nobody
-    asked for it.
+    tells, ``parent_id`` and ``active`` and all from ``conversation_id`` on, is not there where it
+    was not asked for.
     """
 
     number: int
@@ -37,14 +38,18 @@ class FoundChunk(NamedTuple):
     active: bool | None
     start: int
     end: int
-    conversation_id: str = ""
-    role: str = ""
-    said: str = ""
+    conversation_id: str
+    role: str
+    said: str
 
     @property
     def created_at(self) -> datetime:
         """When it was said."""
         return datetime.fromisoformat(self.said)
+
+
+# As tuple makes it: a row that was asked for less ends earlier.
+_found_chunk: Callable[[list[Any]], FoundChunk] = partial(tuple.__new__, FoundChunk)
 
 
 class Runs(NamedTuple):
@@ -132,12 +137,11 @@ class SearchRepository:
         columns = _WHOLE if whole else _IN_TREE
         places = {"before": NEIGHBOURS_BEFORE, "after": NEIGHBOURS_AFTER}
         near = await self._found(_AROUND, columns, numbers, **places)
-        found = {row.number: row for row in near}
-        elsewhere = [number for number in numbers if number not in found]
+        known = {row[0] for row in near}
+        elsewhere = [number for number in numbers if number not in known]
         if elsewhere:
-            rows = await self._found(_CHUNKS_WITH_MESSAGES, columns, elsewhere)
-            found |= {row.number: row for row in rows}
-        return list(found.values())
+            near += await self._found(_CHUNKS_WITH_MESSAGES, columns, elsewhere)
+        return list({row[0]: row for row in near}.values())
 
     async def chunks(self, numbers: Sequence[int], *, whole: bool) -> list[FoundChunk]:
         """These chunks, those of them that still are there, in no order; with all of their messages
@@ -153,7 +157,7 @@ class SearchRepository:
         chosen = template.replace("columns", columns)
         kinds = {"numbers": "bigint"}
         rows = await fetched(self._connection, chosen, parameters | given_places, kinds)
-        return [FoundChunk(*row) for row in gathered(rows[0][0])]
+        return list(map(_found_chunk, gathered(rows[0][0])))
 
     async def admitted(
         self, conversation_ids: Sequence[str], tags: Sequence[str], *, archived: bool

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+import numpy as np
+
 from backend.repositories.search import FoundChunk, Runs
 from backend.repositories.store import ReadUnit
 from backend.retrieval.documents import in_conversation, is_scope, with_role
@@ -16,6 +18,7 @@ from backend.retrieval.queries import Query
 from backend.retrieval.ranking import (
     SEEDS,
     Numbers,
+    Scores,
     Statistics,
     holding_all,
     holding_any,
@@ -130,6 +133,12 @@ class LexicalSearch:
         }
 
     @property
+    def _leaves_out(self) -> bool:
+        """Whether a message that scores may not be what is asked for."""
+        query, chosen = self._query, self._filter
+        return bool(query.phrases or query.excluded or chosen.narrows or chosen.asks_conversations)
+
+    @property
     def asks_messages(self) -> bool:
         """Whether more is to be known of a message than where it stands."""
         chosen = self._filter
@@ -183,13 +192,8 @@ class LexicalSearch:
         end = self.snapshot.next_number
         chunks = [chunk for chunk in found if chunk.number < end]
         scores = rescore(chunks, self._ranked, self.snapshot.statistics)
-        best: dict[str, Candidate] = {}
-        for chunk, score in zip(chunks, scores.tolist(), strict=True):
-            if score > 0:
-                known = best.get(chunk.message_id)
-                if known is None or score > known.score:
-                    best[chunk.message_id] = Candidate(score, chunk)
-        return best
+        enough = None if self._leaves_out else DEPTH
+        return _best(chunks, scores, enough)
 
     async def kept(self, scored: Mapping[str, Candidate]) -> dict[str, Candidate]:
         """Those of the messages that are what the query and the filter ask for."""
@@ -217,6 +221,22 @@ class LexicalSearch:
         return await self._unit.compute(
             lambda: {row.id for row in rows if self._query.admits(row.content)}
         )
+
+
+def _best(chunks: Sequence[FoundChunk], scores: Scores, enough: int | None) -> dict[str, Candidate]:
+    """The messages that score, with their best chunks, best first; of these as many as are enough,
+    and those that are as good as the last."""
+    best: dict[str, Candidate] = {}
+    descending = np.argsort(-scores, kind="stable")
+    worst = 0.0
+    for at, score in zip(descending.tolist(), scores[descending].tolist(), strict=True):
+        if score <= 0 or score < worst:
+            break
+        chunk = chunks[at]
+        if chunk.message_id not in best:
+            best[chunk.message_id] = Candidate(score, chunk)
+            worst = score if len(best) == enough else worst
+    return best
 
 
 def _snapshot(next_number: int, pending: str, runs: Runs) -> Snapshot:

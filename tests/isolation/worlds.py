@@ -17,6 +17,9 @@ from backend.config import Settings
 from backend.errors import Invalid
 from backend.graphql.schema import schema
 from backend.repositories.pages import raw_cursor
+from backend.security.viewer import Viewer
+from backend.services.indexing import flush
+from backend.services.reindexing import held
 from tests.isolation.selections import Question
 from tests.support.apps import Json, client_of, key_of, running_app, with_keys
 
@@ -51,7 +54,9 @@ CURSORS = {
 
 KNOWN = frozenset((*CONVERSATIONS, *MESSAGES, OWN, OWN_FIRST, OWN_ANSWER))
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)|\d{4}-\d\d-\d\d \d\d:\d\d UTC")
+TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)|\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+)
 CURSOR = re.compile(r"[A-Za-z0-9_-]{8,}")
 HEADERS = ("content-type", "etag", "location", "link", "allow", "content-disposition")
 
@@ -148,6 +153,14 @@ async def settle_ana(client: httpx.AsyncClient) -> dict[str, str]:
     await _write(client, "POST", "/api/chats", json={"id": GONE, "title": SECRET})
     await _write(client, "DELETE", f"/api/chats/{GONE}")
     return await _cursors(client)
+
+
+async def into_a_segment(where: World, name: str, count: int) -> None:
+    """Makes a segment of the first chunks of somebody's index, as hundreds of them would be."""
+    store = where.app.state.services.store
+    owner_id = await store.owner_id(Viewer(name, name))
+    async with held(store, owner_id) as unit:
+        assert await flush(unit.segments, count) == count
 
 
 def _tree() -> Json:
