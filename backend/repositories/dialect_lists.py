@@ -55,6 +55,14 @@ def statement(
     return _made(connection.dialect.name == "sqlite", template, kinds, tuple(numbers))
 
 
+def prepared(
+    connection: AsyncConnection, template: str, lists: Mapping[str, str] | None = None
+) -> Prepared:
+    """The same, compiled once for all."""
+    kinds = tuple(sorted((lists or {}).items()))
+    return _prepared(connection.dialect.name == "sqlite", template, kinds)
+
+
 async def fetched(
     connection: AsyncConnection,
     template: str,
@@ -62,9 +70,7 @@ async def fetched(
     lists: Mapping[str, str] | None = None,
 ) -> list[tuple[Any, ...]]:
     """What such a statement returns, as the driver makes it."""
-    kinds = tuple(sorted((lists or {}).items()))
-    made = _prepared(connection.dialect.name == "sqlite", template, kinds)
-    result = await made.run(connection, parameters)
+    result = await prepared(connection, template, lists).run(connection, parameters)
     rows = [tuple(row) for row in result.cursor.fetchall()]
     result.close()
     return rows

@@ -20,6 +20,7 @@ from backend.models import Message, MessageTombstone
 from backend.repositories.bulk import insert_rows
 from backend.repositories.chunks import ChunkRepository
 from backend.repositories.collisions import collisions
+from backend.repositories.dialect_lists import given, prepared
 from backend.repositories.dialects import has_lateral
 from backend.repositories.message_pages import (
     COLUMNS,
@@ -52,7 +53,9 @@ _PLACE = Prepared(
     .limit(1)
 )
 _FIELDS: tuple[str, ...] = MessageRecord._fields
-_BY_IDS = select(*COLUMNS).where(_OWNED, Message.id.in_(bindparam("ids", expanding=True)))
+_BY_IDS = (
+    "SELECT columns FROM messages WHERE owner_id = :owner AND id IN (SELECT value FROM {ids})"
+).replace("columns", ", ".join(_FIELDS))
 
 
 class MessageRepository:
@@ -90,13 +93,13 @@ class MessageRepository:
 
     async def list_raw(self, ids: Sequence[str]) -> list[MessageRecord]:
         """Those of the messages that exist, in no order; those still being written without text."""
-        parameters = {"owner": self._owner_id, "ids": list(ids)}
-        rows = await self._connection.execute(_BY_IDS, parameters)
-        return [MessageRecord._make(row) for row in rows]
+        chosen = prepared(self._connection, _BY_IDS, {"ids": "uuid"})
+        parameters = {"owner": self._owner_id, "ids": given(self._connection, ids)}
+        return await records(self._connection, MessageRecord, COLUMNS, chosen, parameters)
 
     async def list_by_ids(self, ids: Sequence[str]) -> list[MessageRecord]:
         """Those of the messages that exist, in no order."""
-        return await self._rows(_BY_IDS, ids=list(ids))
+        return await self._chunks.fill(await self.list_raw(ids))
 
     async def last_by_conversations(self, ids: Sequence[str]) -> dict[str, MessageRecord]:
         """The last message of each conversation's active branch."""
