@@ -42,10 +42,12 @@ class Database:
         self._reader: AsyncEngine | InloopEngine = engines.reader_engine(self.url, settings)
         self._long_reader: AsyncEngine = engines.long_reader_engine(self.url, settings)
         self._groups: GroupWriter | None = None
-        self._aside: AsideReader | None = None
+        self._aside: AsideReader | AsyncEngine
         if self.dialect == "sqlite":
             self._groups = sqlite.group_writer(self.url, settings)
             self._aside = sqlite.aside_reader(self.url, settings)
+        else:
+            self._aside = postgresql.aside_engine(self.url, settings)
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -79,12 +81,12 @@ class Database:
         return (self._long_reader if long else self._reader).connect()
 
     async def aside(self, work: Work[Result]) -> Result:
-        """What ``work`` makes of a connection as ``read`` lends it for long: for what reads much
+        """What ``work`` makes of a connection that cannot write: for what reads much, by indexes,
         and computes with it. It may wait for nothing but its statements: where these run in this
         process, all of it runs on a thread."""
-        if self._aside is not None:
+        if isinstance(self._aside, AsideReader):
             return await self._aside.run(work)
-        async with self.read(long=True) as connection:
+        async with self._aside.connect() as connection:
             return await work(connection)
 
     @asynccontextmanager
@@ -124,8 +126,7 @@ class Database:
         """Closes every connection."""
         await self._reader.dispose()
         await self._long_reader.dispose()
-        if self._aside is not None:
-            await self._aside.dispose()
+        await self._aside.dispose()
         if self._groups is not None:
             await self._groups.dispose()
         await self._writer.dispose()

@@ -45,6 +45,12 @@ def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
     return _reader(url, settings, {})
 
 
+def aside_engine(url: URL, settings: Settings) -> AsyncEngine:
+    """Connections of searches, that keep none from short reads either, but read by indexes: the
+    planner takes a hundred rows next to a message where there are seven."""
+    return _reader(url, settings, BY_INDEX)
+
+
 def session_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine of one connection that is kept: to listen on, or to hold a lock with."""
     engine = _engine(url, settings, connections=1, options={})
