@@ -8,7 +8,7 @@ lost. The best by Hamming distance are then compared exactly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Lock
 from typing import NamedTuple
 
@@ -23,6 +23,9 @@ RESCORED = 1000
 """How many of the nearest codes are compared exactly, to find the best hundred."""
 
 _STORED = np.dtype("<f2")
+_BLOCK = 4096
+"""Vectors of a block."""
+
 _FARTHEST = np.iinfo(np.uint16).max
 _MOST_GONE = 8
 """Of so many chunks that are held, one may be gone."""
@@ -71,7 +74,34 @@ class _Held(NamedTuple):
     ids: NDArray[np.uint64]
     numbers: NDArray[np.uint32]
     codes: Codes
-    vectors: Halves | None
+    vectors: _Rows | None
+
+
+class _Rows:
+    """Vectors by place, in blocks: growing copies none of them."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._blocks: list[Halves] = []
+        self._dimensions = dimensions
+
+    def at(self, places: NDArray[np.intp]) -> Halves:
+        """Those at some places."""
+        found = np.empty((len(places), self._dimensions), _STORED)
+        for block, here in self._by_block(places):
+            found[here] = block[places[here] % _BLOCK]
+        return found
+
+    def put(self, places: NDArray[np.intp], rows: NDArray[np.floating] | float) -> None:
+        """Puts rows, or one number all over, in places that are there or follow."""
+        while len(places) and len(self._blocks) <= places[-1] // _BLOCK:
+            self._blocks.append(np.zeros((_BLOCK, self._dimensions), _STORED))
+        for block, here in self._by_block(places):
+            block[places[here] % _BLOCK] = rows if isinstance(rows, float) else rows[here]
+
+    def _by_block(self, places: NDArray[np.intp]) -> Iterator[tuple[Halves, NDArray[np.bool_]]]:
+        of = places // _BLOCK
+        for number in np.unique(of).tolist():
+            yield self._blocks[number], of == number
 
 
 class VectorSet:
@@ -84,7 +114,7 @@ class VectorSet:
     def __init__(self, centre: Vector) -> None:
         self._centre = centre
         self._words = len(codes(np.empty((0, len(centre)), np.float32), centre))
-        self._held = self._room(0, whole=True)
+        self._held = self._room(0, _Rows(len(centre)))
         self._gone = 0
         self._changing = Lock()
 
@@ -94,7 +124,9 @@ class VectorSet:
     @property
     def size(self) -> int:
         """Bytes of memory in use."""
-        return sum(part.nbytes for part in self._held[1:] if part is not None)
+        held = self._held
+        vectors = 0 if held.vectors is None else held.used * len(self._centre) * _STORED.itemsize
+        return held.ids.nbytes + held.numbers.nbytes + held.codes.nbytes + vectors
 
     @property
     def is_whole(self) -> bool:
@@ -118,7 +150,7 @@ class VectorSet:
             held.numbers[start:end] = numbers
             held.codes[:, start:end] = codes(vectors, self._centre)
             if held.vectors is not None:
-                held.vectors[start:end] = vectors
+                held.vectors.put(np.arange(start, end), vectors)
             self._held = held._replace(used=end)
 
     def drop(self, numbers: Sequence[int]) -> None:
@@ -128,7 +160,7 @@ class VectorSet:
             gone = np.flatnonzero(np.isin(held.numbers[: held.used], np.array(numbers, np.uint32)))
             held.numbers[gone] = 0
             if held.vectors is not None:
-                held.vectors[gone] = 0
+                held.vectors.put(gone, 0.0)
             self._gone += len(gone)
             # Moving all of them is worth it once they are a good part.
             if self._gone * _MOST_GONE > held.used:
@@ -174,38 +206,36 @@ class VectorSet:
         best = best if chosen is None else chosen[best]
         found = numbers[best]
         best, found = best[found > 0], found[found > 0]
-        vectors = None if held.vectors is None else held.vectors[best].astype(np.float32)
+        vectors = None if held.vectors is None else held.vectors.at(best).astype(np.float32)
         return Near(found.tolist(), vectors)
 
-    def _room(self, count: int, *, whole: bool) -> _Held:
+    def _room(self, count: int, vectors: _Rows | None) -> _Held:
         return _Held(
             0,
             np.zeros(count, np.uint64),
             np.zeros(count, np.uint32),
             np.zeros((self._words, count), np.uint64),
-            np.zeros((count, len(self._centre)), _STORED) if whole else None,
+            vectors,
         )
 
     def _larger(self, held: _Held, end: int) -> _Held:
         """Room for more than there is, so that little by little does not copy all each time."""
-        larger, used = self._room(end + end // 8, whole=held.vectors is not None), held.used
+        larger, used = self._room(end + end // 8, held.vectors), held.used
         larger.ids[:used] = held.ids[:used]
         larger.numbers[:used] = held.numbers[:used]
         larger.codes[:, :used] = held.codes[:, :used]
-        if larger.vectors is not None and held.vectors is not None:
-            larger.vectors[:used] = held.vectors[:used]
         return larger
 
     def _without_gone(self, held: _Held) -> _Held:
-        end, ids, numbers, columns, vectors = held
-        stays = numbers[:end] > 0
-        return _Held(
-            int(stays.sum()),
-            ids[:end][stays],
-            numbers[:end][stays],
-            np.ascontiguousarray(columns[:, :end][:, stays]),
-            None if vectors is None else vectors[:end][stays],
-        )
+        stays = np.flatnonzero(held.numbers[: held.used])
+        vectors = None
+        if held.vectors is not None:
+            vectors = _Rows(len(self._centre))
+            for start in range(0, len(stays), _BLOCK):
+                part = stays[start : start + _BLOCK]
+                vectors.put(np.arange(start, start + len(part)), held.vectors.at(part))
+        codes_left = np.ascontiguousarray(held.codes[:, stays])
+        return _Held(len(stays), held.ids[stays], held.numbers[stays], codes_left, vectors)
 
 
 def smallest(distance: NDArray[np.uint16], limit: int) -> NDArray[np.intp]:

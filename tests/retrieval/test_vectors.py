@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.retrieval import vectors as module
 from backend.retrieval.vectors import (
     Vector,
     VectorSet,
@@ -96,11 +97,18 @@ def test_it_grows_and_can_be_narrowed() -> None:
     assert set(nearest(index, vectors[41], 2)) == {42, 301}
 
 
-def test_vectors_that_are_held_come_with_the_nearest() -> None:
+@pytest.mark.parametrize("block", [7, 10, 4096])
+def test_vectors_that_are_held_come_with_the_nearest(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(module, "_BLOCK", block)
     vectors = clustered(30, 64)
     index = VectorSet(vectors.mean(axis=0))
-    index.add(range(1, 31), vectors)
-    found = index.nearest(vectors[4], 10)
+    for start in range(0, 30, 10):
+        index.add(range(start + 1, start + 11), vectors[start : start + 10])
+    index.drop(range(6, 16))
+    found = index.nearest(vectors[4], 15)
+    assert set(found.numbers) <= {*range(1, 6), *range(16, 31)}
     assert found.vectors is not None
     rows = [number - 1 for number in found.numbers]
     assert np.array_equal(found.vectors, from_bytes([to_bytes(v) for v in vectors[rows]], 64))
