@@ -148,8 +148,8 @@ def compare(ways: dict[str, tuple[int, Sequence[int]]], options: argparse.Namesp
                     f"{name:<12} {clients:>7}  {clients if apart else 1:>13} {rate:>11.0f} "
                     f"{p50:>8.2f} {p99:>8.2f} {cpu:>8.2f} {database:>9.2f} {client:>7.2f}"
                 )
-    for name, (_, pid) in ways.items():
-        print(f"{name:<12} peak memory {peak_megabytes(pid):.0f} MiB")
+    for name, (_, pids) in ways.items():
+        print(f"{name:<12} peak memory {max(map(peak_megabytes, pids)):.0f} MiB")
 
 
 async def _by_itself(gathering: Gathering[Any, Any], viewer: Viewer, item: Any) -> Any:

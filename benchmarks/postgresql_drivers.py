@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -65,7 +66,7 @@ def database_over(driver: str, url: str) -> Database:
     """The database over one of the drivers."""
     database = Database(settings_for(url))
     if driver == "psycopg":
-        database._reader = psycopg_engine(url, reading=True)
+        database._reader = cast(Any, psycopg_engine(url, reading=True))
         database._writer = psycopg_engine(url, reading=False)
     return database
 

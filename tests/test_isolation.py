@@ -28,6 +28,7 @@ from tests.isolation.worlds import (
     TREE,
     World,
     all_of,
+    into_a_segment,
     settle_ana,
     world,
 )
@@ -51,6 +52,8 @@ async def worlds(settings: Settings, other_settings: Settings) -> AsyncIterator[
     """The world with Ana's chats, and the one without. Her cursors are known in both."""
     async with world(settings) as full, world(other_settings) as bare:
         cursors = await settle_ana(full.ana)
+        # The others wait, so that both halves of her index are there.
+        await into_a_segment(full, "ana", 2)
         full.is_full = True
         for each in (full, bare):
             each.cursors = cursors
@@ -67,6 +70,7 @@ async def bruno_begins(where: World) -> None:
     body = {"id": OWN, "title": "Bruno's", "messages": said}
     answer = await where.bruno.post("/api/chats", json=body)
     assert answer.status_code == 201, answer.text
+    await into_a_segment(where, "bruno", 1)
 
 
 def compare(worlds: Worlds) -> None:

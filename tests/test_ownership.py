@@ -55,7 +55,16 @@ SERVED: ContextVar[int] = ContextVar("served", default=0)
 
 OWN_ROW = ("UPDATE owners SET revision=", "UPDATE owners SET revision =")
 FOLDERS = ("backend/repositories/", "backend/retrieval/", "backend/database/")
-DOORS = ("inloop.py", "timeouts.py", "database.py", "store.py")
+DOORS = (
+    "inloop.py",
+    "timeouts.py",
+    "database.py",
+    "store.py",
+    "aside.py",
+    "prepared.py",
+    "rows.py",
+    "dialect_lists.py",
+)
 """What every statement passes through."""
 
 

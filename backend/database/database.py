@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.config import Settings
 from backend.database import driven, postgresql, sqlite
+from backend.database.aside import AsideReader, Result, Work
 from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
 from backend.database.nearby import NearbyEngine
@@ -42,13 +43,14 @@ class Database:
         self._reader: NearbyEngine | InloopEngine = engines.reader_engine(self.url, settings)
         self._long_reader: AsyncEngine = engines.long_reader_engine(self.url, settings)
         self._groups: GroupWriter | None = None
+        self._aside: AsideReader | NearbyEngine = engines.aside_reader(self.url, settings)
         if self.dialect == "sqlite":
             self._groups = sqlite.group_writer(self.url, settings)
 
     @property
     def engines(self) -> tuple[Engine, ...]:
         """What every statement goes through, for who wants to listen."""
-        used = (self._reader, self._long_reader, self._writer, self._groups)
+        used = (self._reader, self._long_reader, self._writer, self._groups, self._aside)
         return tuple(each.sync_engine for each in used if each is not None)
 
     @property
@@ -75,6 +77,15 @@ class Database:
         wait for one that is not.
         """
         return (self._long_reader if long else self._reader).connect()
+
+    async def aside(self, work: Work[Result]) -> Result:
+        """What ``work`` makes of a connection that cannot write: for what reads much, by indexes,
+        and computes with it. It may wait for nothing but its statements: where these run in this
+        process, all of it runs on a thread."""
+        if isinstance(self._aside, AsideReader):
+            return await self._aside.run(work)
+        async with self._aside.connect() as connection:
+            return await work(connection)
 
     @asynccontextmanager
     async def snapshot(self, *, long: bool = False) -> AsyncIterator[AsyncConnection]:
@@ -130,6 +141,7 @@ class Database:
         """Closes every connection."""
         await self._reader.dispose()
         await self._long_reader.dispose()
+        await self._aside.dispose()
         if self._groups is not None:
             await self._groups.dispose()
         await self._writer.dispose()

@@ -51,6 +51,12 @@ def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
     return _reader(url, settings, {})
 
 
+def aside_reader(url: URL, settings: Settings) -> NearbyEngine:
+    """Connections of searches, that keep none from short reads either, but read by indexes: the
+    planner takes a hundred rows next to a message where there are seven."""
+    return reader_engine(url, settings)
+
+
 def session_engine(url: URL, settings: Settings) -> AsyncEngine:
     """An engine of one connection that is kept: to listen and announce on, or to hold a lock with.
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from backend.config import Settings
+from backend.database.aside import AsideReader
 from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
 from backend.database.timeouts import end_long_statements, tell_timeouts
@@ -80,6 +81,13 @@ def reader_engine(url: URL, settings: Settings) -> InloopEngine:
     """Connections that cannot write, for short reads; each statement is its own snapshot."""
     engine = _inloop_engine(url, settings, {**PRAGMAS, "query_only": "ON"})
     return InloopEngine(engine, keep=settings.read_connections)
+
+
+def aside_reader(url: URL, settings: Settings) -> AsideReader:
+    """Connections that cannot write, for reads that take a thread for as long as they last."""
+    return AsideReader(
+        reader_engine(url, settings), most=settings.read_connections, patience=settings.pool_timeout
+    )
 
 
 def _inloop_engine(url: URL, settings: Settings, pragmas: dict[str, str]) -> Engine:

@@ -8,6 +8,8 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import EmbeddingModel
+from backend.repositories.prepared import Prepared
+from backend.repositories.rows import records
 
 
 class ModelRecord(NamedTuple):
@@ -23,6 +25,7 @@ class ModelRecord(NamedTuple):
 
 
 _COLUMNS = tuple(getattr(EmbeddingModel, name) for name in ModelRecord._fields)
+_LIST = Prepared(select(*_COLUMNS).order_by(EmbeddingModel.id))
 _INSERT = text(
     "INSERT INTO embedding_models (name, dimensions, source, centre, serving, wanted)"
     " VALUES (:name, :dimensions, :source, :centre, :serving, :wanted) ON CONFLICT DO NOTHING"
@@ -31,8 +34,7 @@ _INSERT = text(
 
 async def list_models(connection: AsyncConnection) -> list[ModelRecord]:
     """Every model there ever was, oldest first."""
-    rows = await connection.execute(select(*_COLUMNS).order_by(EmbeddingModel.id))
-    return [ModelRecord._make(row) for row in rows]
+    return await records(connection, ModelRecord, _COLUMNS, _LIST, {})
 
 
 async def insert_model(connection: AsyncConnection, model: ModelRecord) -> None:

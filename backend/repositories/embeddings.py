@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, func, select, text
+from sqlalchemy import Integer, bindparam, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import ChunkVector, QueuedChunk, SearchChunk
@@ -13,6 +13,7 @@ from backend.models.types import Timestamp
 from backend.repositories.bulk import insert_rows
 from backend.repositories.dialect_lists import given, statement
 from backend.repositories.embedding_queue import BULK, FRESH
+from backend.repositories.prepared import Prepared
 from backend.utils.recalled import OPENING
 
 BATCH = 500
@@ -84,6 +85,16 @@ _VECTORS = """
 SELECT v.id, v.number, v.vector FROM {numbers}
 {join} chunk_vectors v ON v.owner_id = :owner AND v.number = numbers.value AND v.model_id = :model
 """
+_AFTER = Prepared(
+    select(ChunkVector.id, ChunkVector.number, ChunkVector.vector)
+    .where(
+        ChunkVector.owner_id == bindparam("owner"),
+        ChunkVector.model_id == bindparam("model"),
+        ChunkVector.id > bindparam("last"),
+    )
+    .order_by(ChunkVector.id)
+    .limit(bindparam("count", type_=Integer()))
+)
 _VECTOR = {
     "id": ChunkVector.id.type,
     "number": ChunkVector.number.type,
@@ -177,13 +188,8 @@ class EmbeddingRepository:
 
     async def after(self, model_id: int, last: int, count: int) -> list[StoredVector]:
         """Vectors stored after one, in order."""
-        chosen = select(ChunkVector.id, ChunkVector.number, ChunkVector.vector).where(
-            ChunkVector.owner_id == self._owner_id,
-            ChunkVector.model_id == model_id,
-            ChunkVector.id > last,
-        )
-        rows = await self._connection.execute(chosen.order_by(ChunkVector.id).limit(count))
-        return [StoredVector._make(row) for row in rows]
+        parameters = {"owner": self._owner_id, "model": model_id, "last": last, "count": count}
+        return [StoredVector._make(row) for row in await _AFTER.rows(self._connection, parameters)]
 
     async def of(self, model_id: int, numbers: Sequence[int]) -> list[StoredVector]:
         """The vectors of these chunks, in no order."""

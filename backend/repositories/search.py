@@ -2,44 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import (
     Conversation,
     ConversationTag,
-    Message,
     SearchChunk,
-    SearchIndex,
     SearchPending,
-    SearchPostings,
-    SearchSegment,
 )
-from backend.models.types import Id, Timestamp
-from backend.repositories.dialect_lists import given, statement
+from backend.repositories.dialect_lists import fetched, gathered, given
 
 NEIGHBOURS_BEFORE = 4
 NEIGHBOURS_AFTER = 2
 
 
 class FoundChunk(NamedTuple):
-    """A chunk that may be a hit, in its place; ``start`` and ``end`` are offsets in characters."""
+    """A chunk that may be a hit, in its place: ``ranking.Turn``, and more of it.
+
+    ``start`` and ``end`` are offsets in characters, ``said`` is when, in ISO 8601. What the message
+    tells, ``parent_id`` and ``active`` and all from ``conversation_id`` on, is not there where it
+    was not asked for.
+    """
 
     number: int
     message_id: str
     ordinal: int
+    length: int
+    parent_id: str | None
+    active: bool | None
     start: int
     end: int
-    term_count: int
-    parent_id: str | None
-    active: bool
     conversation_id: str
     role: str
-    created_at: datetime
+    said: str
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was said."""
+        return datetime.fromisoformat(self.said)
+
+
+# As tuple makes it: a row that was asked for less ends earlier.
+_found_chunk: Callable[[list[Any]], FoundChunk] = partial(tuple.__new__, FoundChunk)
 
 
 class Runs(NamedTuple):
@@ -50,69 +60,43 @@ class Runs(NamedTuple):
     by_term: dict[str, list[bytes]]
 
 
-_NEXT = select(SearchIndex.next_number).where(SearchIndex.owner_id == bindparam("owner"))
-_PENDING = (
-    select(SearchPending.number, SearchPending.terms)
-    .where(SearchPending.owner_id == bindparam("owner"))
-    .order_by(SearchPending.number)
+_STATE = """
+SELECT next_number, (SELECT {lines} CAST(p.number AS TEXT) || ' ' || p.terms {end_of_lines}
+                     FROM search_pending p WHERE p.owner_id = :owner) AS pending
+FROM search_indexes WHERE owner_id = :owner
+"""
+# The owner's segments alone are joined to postings, which know no owner.
+_RUNS = """
+SELECT s.id, s.chunks, s.terms, p.term, p.data
+FROM search_segments s
+{join} {words} ON true
+LEFT JOIN search_postings p ON p.segment_id = s.id AND p.term = words.value
+WHERE s.owner_id = :owner AND s.ready {true}
+"""
+_COLUMNS = (
+    "k.number, k.message_id, k.ordinal, k.term_count, {place}, k.start_offset, k.end_offset{rest}"
 )
-_RUNS = (
-    select(
-        SearchSegment.id,
-        SearchSegment.chunks,
-        SearchSegment.terms,
-        SearchPostings.term,
-        SearchPostings.data,
-    )
-    .select_from(SearchSegment)
-    .outerjoin(
-        SearchPostings,
-        and_(
-            SearchPostings.segment_id == SearchSegment.id,
-            SearchPostings.term.in_(bindparam("words", expanding=True)),
-        ),
-    )
-    .where(SearchSegment.owner_id == bindparam("owner"), SearchSegment.ready)
+_OF_CHUNK = _COLUMNS.format(place="CAST(NULL AS TEXT), CAST(NULL AS TEXT)", rest="")
+_IN_TREE = _COLUMNS.format(place="n.parent_id, n.active", rest="")
+_WHOLE = _COLUMNS.format(
+    place="n.parent_id, n.active", rest=", n.conversation_id, n.role, n.created_at"
 )
-_COLUMNS = """
-SELECT k.number, n.id, k.ordinal, k.start_offset, k.end_offset, k.term_count,
-       n.parent_id, n.active, n.conversation_id, n.role, n.created_at
+_CHUNKS = """
+SELECT {rows} columns {end_of_rows}
+FROM {numbers}
+{join} search_chunks k ON k.owner_id = :owner AND k.number = numbers.value
 """
-_FOUND = f"""
-{_COLUMNS}
-FROM {{numbers}}
-{{join}} search_chunks c ON c.owner_id = :owner AND c.number = numbers.value
-{{join}} messages m ON m.owner_id = :owner AND m.id = c.message_id
-{{join}} messages n ON n.owner_id = :owner AND n.conversation_id = m.conversation_id
-   AND n.active {{true}}
-   AND n.position BETWEEN m.position - {NEIGHBOURS_AFTER} AND m.position + {NEIGHBOURS_BEFORE}
-{{join}} search_chunks k ON k.owner_id = :owner AND k.message_id = n.id
-UNION ALL
-{_COLUMNS}
-FROM {{numbers}}
-{{join}} search_chunks k ON k.owner_id = :owner AND k.number = numbers.value
-{{join}} messages n ON n.owner_id = :owner AND n.id = k.message_id
-WHERE NOT n.active
+_CHUNKS_WITH_MESSAGES = _CHUNKS + "{join} messages n ON n.owner_id = :owner AND n.id = k.message_id"
+_AROUND = """
+SELECT {rows} columns {end_of_rows}
+FROM {numbers}
+{join} search_chunks c ON c.owner_id = :owner AND c.number = numbers.value
+{join} messages m ON m.owner_id = :owner AND m.id = c.message_id
+{join} messages n ON n.owner_id = :owner AND n.conversation_id = m.conversation_id
+   AND n.active {true}
+   AND n.position BETWEEN m.position - :after AND m.position + :before
+{join} search_chunks k ON k.owner_id = :owner AND k.message_id = n.id
 """
-_THESE = f"""
-{_COLUMNS}
-FROM {{numbers}}
-{{join}} search_chunks k ON k.owner_id = :owner AND k.number = numbers.value
-{{join}} messages n ON n.owner_id = :owner AND n.id = k.message_id
-"""
-_FOUND_TYPES = {
-    "number": SearchChunk.number.type,
-    "id": Id,
-    "ordinal": SearchChunk.ordinal.type,
-    "start_offset": SearchChunk.start_offset.type,
-    "end_offset": SearchChunk.end_offset.type,
-    "term_count": SearchChunk.term_count.type,
-    "parent_id": Id,
-    "active": Message.active.type,
-    "conversation_id": Id,
-    "role": Message.role.type,
-    "created_at": Timestamp(),
-}
 
 
 class SearchRepository:
@@ -122,24 +106,22 @@ class SearchRepository:
         self._connection = connection
         self._owner_id = owner_id
 
-    async def next_number(self) -> int:
-        """What the next chunk will get; every chunk there is has a lower number."""
-        return await self._connection.scalar(_NEXT, {"owner": self._owner_id}) or 1
-
-    async def pending(self) -> list[tuple[int, str]]:
-        """The chunks that are in no segment, in order, with their terms. Read them before the
-        segments: of a chunk that becomes part of one in between too much is seen, not nothing."""
-        rows = await self._connection.execute(_PENDING, {"owner": self._owner_id})
-        return [(number, terms) for number, terms in rows]
+    async def state(self) -> tuple[int, str]:
+        """What the next chunk will get, every chunk there is having a lower number; and the chunks
+        that are in no segment, in no order: a line of each with its number and its terms. Read it
+        before the segments: of a chunk that becomes part of one in between too much is seen, not
+        nothing."""
+        rows = await fetched(self._connection, _STATE, {"owner": self._owner_id})
+        return (rows[0][0], rows[0][1] or "") if rows else (1, "")
 
     async def runs(self, terms: Sequence[str]) -> Runs:
-        """The postings of these terms, in one statement: it sees a merge done or not begun."""
-        parameters = {"owner": self._owner_id, "words": list(terms)}
+        """The postings of these terms, of which there is one at least, in one statement: it sees a
+        merge done or not begun."""
+        parameters = {"owner": self._owner_id, "words": given(self._connection, terms)}
+        rows = await fetched(self._connection, _RUNS, parameters, {"words": "text"})
         sums: dict[int, tuple[int, int]] = {}
         by_term: dict[str, list[bytes]] = {}
-        for segment, chunks, length, term, data in await self._connection.execute(
-            _RUNS, parameters
-        ):
+        for segment, chunks, length, term, data in rows:
             sums[segment] = (chunks, length)
             if term is not None:
                 by_term.setdefault(term, []).append(data)
@@ -149,18 +131,33 @@ class SearchRepository:
             by_term,
         )
 
-    async def around(self, numbers: Sequence[int]) -> list[FoundChunk]:
-        """These chunks and those of the messages near them on the active branch, each once."""
-        made = statement(self._connection, _FOUND, {"numbers": "bigint"}).columns(**_FOUND_TYPES)
-        parameters = {"owner": self._owner_id, "numbers": given(self._connection, numbers)}
-        rows = map(FoundChunk._make, await self._connection.execute(made, parameters))
-        return list({row.number: row for row in rows}.values())
+    async def around(self, numbers: Sequence[int], *, whole: bool) -> list[FoundChunk]:
+        """These chunks and those of the messages near them on the active branch, each once; with
+        all of their messages or only their place in the tree."""
+        columns = _WHOLE if whole else _IN_TREE
+        places = {"before": NEIGHBOURS_BEFORE, "after": NEIGHBOURS_AFTER}
+        near = await self._found(_AROUND, columns, numbers, **places)
+        known = {row[0] for row in near}
+        elsewhere = [number for number in numbers if number not in known]
+        if elsewhere:
+            near += await self._found(_CHUNKS_WITH_MESSAGES, columns, elsewhere)
+        return list({row[0]: row for row in near}.values())
 
-    async def chunks(self, numbers: Sequence[int]) -> list[FoundChunk]:
-        """These chunks, those of them that still are there, in no order."""
-        made = statement(self._connection, _THESE, {"numbers": "bigint"}).columns(**_FOUND_TYPES)
+    async def chunks(self, numbers: Sequence[int], *, whole: bool) -> list[FoundChunk]:
+        """These chunks, those of them that still are there, in no order; with all of their messages
+        or nothing of them."""
+        if whole:
+            return await self._found(_CHUNKS_WITH_MESSAGES, _WHOLE, numbers)
+        return await self._found(_CHUNKS, _OF_CHUNK, numbers)
+
+    async def _found(
+        self, template: str, columns: str, numbers: Sequence[int], **given_places: int
+    ) -> list[FoundChunk]:
         parameters = {"owner": self._owner_id, "numbers": given(self._connection, numbers)}
-        return [FoundChunk._make(row) for row in await self._connection.execute(made, parameters)]
+        chosen = template.replace("columns", columns)
+        kinds = {"numbers": "bigint"}
+        rows = await fetched(self._connection, chosen, parameters | given_places, kinds)
+        return list(map(_found_chunk, gathered(rows[0][0])))
 
     async def admitted(
         self, conversation_ids: Sequence[str], tags: Sequence[str], *, archived: bool

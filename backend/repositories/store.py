@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import anyio.to_thread
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
+from backend.database.inloop import InloopConnection
 from backend.errors import TimedOut
 from backend.events.bus import Bus, LocalBus
 from backend.events.changes import ConversationChanged
@@ -56,6 +58,13 @@ class ReadUnit:
 
     connection: AsyncConnection
     owner_id: int
+
+    async def compute(self, work: Callable[..., Result], *given: Any) -> Result:
+        """What takes its time to compute, on a thread, unless what surrounds it runs on one."""
+        used: object = self.connection
+        if isinstance(used, InloopConnection):
+            return work(*given)
+        return await anyio.to_thread.run_sync(work, *given)
 
     @cached_property
     def conversations(self) -> ConversationRepository:
@@ -203,6 +212,14 @@ class Store:
             owner_id = await self._known_owner(connection, viewer.owner_id)
             yield ReadUnit(connection, NOBODY if owner_id is None else owner_id)
 
+    async def aside(
+        self, viewer: Viewer, work: Callable[[ReadUnit], Coroutine[Any, Any, Result]]
+    ) -> Result:
+        """What ``work`` makes of repositories that can only read; for what reads much and computes
+        with it, and waits for nothing else. See the database's own door."""
+        owner_id = await self.find_owner(viewer)
+        return await self.database.aside(lambda connection: work(ReadUnit(connection, owner_id)))
+
     @asynccontextmanager
     async def write(self, viewer: Viewer, *, short: bool = False) -> AsyncIterator[WriteUnit]:
         """Repositories for one write. An exception undoes all of it; nobody else commits.
@@ -263,6 +280,14 @@ class Store:
                     return await work(unit)
         async with self.write(viewer) as unit:
             return await work(unit)
+
+    async def find_owner(self, viewer: Viewer) -> int:
+        """The viewer's number; NOBODY where he has none."""
+        owner_id = self._owners.get(viewer.owner_id)
+        if owner_id is not None:
+            return owner_id
+        async with self.read(viewer) as unit:
+            return unit.owner_id
 
     async def owner_id(self, viewer: Viewer) -> int:
         """The viewer's number, which he is given now where he has none."""

@@ -16,10 +16,10 @@ from __future__ import annotations
 import math
 import struct
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.lazy import Lazy
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 else:
     np = Lazy("numpy")
-
 
 SCOPE = "\x01"
 """Begins a term that no text can hold: such terms say where a chunk belongs, not what it says."""
@@ -62,6 +61,13 @@ class Postings:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    def below(self, number: int) -> Postings:
+        """Those of chunks with lower numbers."""
+        if not len(self) or self.numbers[-1] < number:
+            return self
+        end = int(np.searchsorted(self.numbers, number))
+        return Postings(self.numbers[:end], self.frequencies[:end], self.lengths[:end])
+
 
 def length_code(terms: int) -> int:
     """How a chunk of so many terms has its length noted: a logarithm in a byte."""
@@ -80,41 +86,78 @@ def lengths() -> NDArray[np.float32]:
 
 
 def decode(runs: Iterable[bytes]) -> Postings:
-    """The postings of one term, from its runs in any order."""
-    records = np.frombuffer(b"".join(runs), _record())
+    """The postings of one term, from its runs in any order; where several know a chunk, the first
+    of them is believed."""
+    given = list(runs)
+    records = np.frombuffer(b"".join(sorted(given, key=_first_of)), _record())
     numbers = records["number"].astype(np.uint32)
     if len(numbers) > 1 and not np.all(numbers[1:] > numbers[:-1]):
-        order = np.argsort(numbers, kind="stable")
-        records, numbers = records[order], numbers[order]
+        records = np.frombuffer(b"".join(given), _record())
+        numbers, first = np.unique(records["number"].astype(np.uint32), return_index=True)
+        records = records[first]
     return Postings(numbers, records["frequency"].astype(np.float32), lengths()[records["length"]])
 
 
-def waiting(chunks: Iterable[tuple[int, str]], terms: Sequence[str]) -> dict[str, Postings]:
-    """The postings of some terms in chunks that are in no segment yet.
+def _first_of(run: Any) -> int:
+    return int.from_bytes(run[:4], "little")
 
-    A chunk is its number and its terms joined by spaces; they come in ascending order.
+
+def waiting(chunks: str, terms: Iterable[str]) -> dict[str, bytes]:
+    """A run of each of the terms that stands in chunks that are in no segment yet.
+
+    A chunk is a line: its number and its terms, parted by spaces.
     """
-    found: dict[str, list[bytes]] = {term: [] for term in terms}
-    for number, joined in chunks:
-        text = f" {joined} "
-        held = [term for term in terms if f" {term} " in text]
-        if held:
-            counts, code = Counter(joined.split(" ")), length_code(word_count(joined))
-            for term in held:
-                found[term].append(_pack(number, min(counts[term], _MAX_FREQUENCY), code))
-    return {term: decode(packed) for term, packed in found.items() if packed}
+    # Every term now stands between two spaces, and no number does.
+    text = "\n" + chunks.replace("\n", " \n") + " "
+    lines: dict[int, _Line] = {}
+    found = {}
+    for term in terms:
+        packed = [
+            _pack(line.number, min(line.terms.count(term), _MAX_FREQUENCY), line.code)
+            for line in _lines_with(f" {term} ", text, lines)
+        ]
+        if packed:
+            found[term] = b"".join(packed)
+    return found
 
 
-def join(older: Postings | None, newer: Postings | None) -> Postings:
-    """Two sets of postings of one term as one; where both know a chunk, the older is believed."""
-    if older is None or newer is None:
-        return older or newer or decode(())
-    fresh = ~np.isin(newer.numbers, older.numbers, assume_unique=True)
-    return Postings(
-        np.concatenate([older.numbers, newer.numbers[fresh]]),
-        np.concatenate([older.frequencies, newer.frequencies[fresh]]),
-        np.concatenate([older.lengths, newer.lengths[fresh]]),
+class _Line(NamedTuple):
+    """A chunk that waits; ``end`` is where the next one begins."""
+
+    end: int
+    number: int
+    terms: list[str]
+    code: int
+
+
+def _lines_with(wanted: str, text: str, known: dict[int, _Line]) -> Iterator[_Line]:
+    at = text.find(wanted)
+    while at >= 0:
+        start = text.rfind("\n", 0, at) + 1
+        line = known.get(start)
+        if line is None:
+            line = known[start] = _line(text, start)
+        yield line
+        at = text.find(wanted, line.end)
+
+
+def _line(text: str, start: int) -> _Line:
+    end = text.find("\n", start)
+    end = end if end >= 0 else len(text)
+    number, *terms = text[start:end].split()
+    scopes = text.count(SCOPE, start, end)
+    return _Line(end, int(number), terms, length_code(len(terms) - scopes))
+
+
+def waiting_lengths(chunks: str) -> tuple[int, int]:
+    """How many chunks such lines are, and the sum of their lengths in terms."""
+    written = np.frombuffer(chunks.encode(), np.uint8)
+    if not len(written):
+        return 0, 0
+    lines, spaces, scopes = (
+        int(np.count_nonzero(written == ord(each))) for each in ("\n", " ", SCOPE)
     )
+    return lines + 1, spaces - scopes
 
 
 def segment(chunks: Iterable[tuple[int, str]]) -> Iterator[Run]:

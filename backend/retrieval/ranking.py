@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from backend.lazy import Lazy
 from backend.retrieval.postings import Postings
@@ -61,7 +61,8 @@ class Statistics(NamedTuple):
 class Turn(NamedTuple):
     """A chunk in its place: ``ordinal`` counts a message's chunks from 0, ``length`` is in terms.
 
-    ``active`` tells which of a message's children its conversation goes on with.
+    ``active`` tells which of a message's children its conversation goes on with. What is ranked
+    may be longer tuples that begin with these.
     """
 
     number: int
@@ -70,6 +71,17 @@ class Turn(NamedTuple):
     length: int
     parent_id: str | None
     active: bool
+
+
+class _Columns(NamedTuple):
+    """Turns by what is known of them."""
+
+    numbers: tuple[int, ...]
+    message_ids: tuple[str, ...]
+    ordinals: tuple[int, ...]
+    lengths: tuple[int, ...]
+    parent_ids: tuple[str | None, ...]
+    active: tuple[bool, ...]
 
 
 def rarity(term_chunks: int, all_chunks: int) -> float:
@@ -131,7 +143,7 @@ def seeds(
 
 
 def rescore(
-    turns: Sequence[Turn],
+    turns: Sequence[tuple[Any, ...]],
     index: Mapping[str, Postings],
     statistics: Statistics,
     bm25: Bm25 | None = None,
@@ -139,20 +151,23 @@ def rescore(
     """The full score of each turn, with its neighbours among ``turns``; 0 where nothing matches.
 
     A neighbour that exists but is not among ``turns`` is taken to be of mean length, without the
-    query's terms.
+    query's terms. ``turns`` are ``Turn`` or tuples that begin as it does.
     """
     formula = bm25 or Bm25()
     index = counted(index)
     if not turns or not index:
         return np.zeros(len(turns), np.float32)
-    around = _Neighbours(turns, statistics.mean_length)
+    columns = _Columns(*tuple(zip(*turns, strict=True))[: len(_Columns._fields)])
+    around = _Neighbours(columns, statistics.mean_length)
     norm = formula.k1 * (
         1 - formula.b + formula.b * around.lengths / (statistics.mean_length * around.width)
     )
-    numbers = np.array([turn.number for turn in turns], np.uint32)
+    numbers = np.array(columns.numbers, np.uint32)
+    frequencies = np.array([_frequencies(postings, numbers) for postings in index.values()])
     scores = np.zeros(len(turns), np.float32)
-    for postings in index.values():
-        frequency = around.spread(_frequencies(postings, numbers), formula.step)
+    for postings, frequency in zip(
+        index.values(), around.spread(frequencies, formula.step), strict=True
+    ):
         weight = rarity(len(postings), statistics.chunks)
         scores += np.float32(weight) * frequency / (frequency + norm)
     return scores
@@ -163,46 +178,49 @@ class _Neighbours:
 
     width = 1 + TURNS_BEFORE + TURNS_AFTER
 
-    def __init__(self, turns: Sequence[Turn], mean_length: float) -> None:
-        before, after = _links(turns)
+    def __init__(self, columns: _Columns, mean_length: float) -> None:
+        before, after = _links(columns)
         self._paths = [_walk(before, TURNS_BEFORE), _walk(after, TURNS_AFTER)]
-        first = np.array([turn.parent_id is None and turn.ordinal == 0 for turn in turns])
-        own = np.array([turn.length for turn in turns], np.float32)
-        self.lengths = own + mean_length * _cut_off(self._paths[0], first)
+        begins = [
+            parent is None and not ordinal
+            for parent, ordinal in zip(columns.parent_ids, columns.ordinals, strict=True)
+        ]
+        own = np.array(columns.lengths, np.float32)
+        self.lengths = own + mean_length * _cut_off(self._paths[0], np.array(begins))
+        padded = np.append(own, np.float32(0))
         for path in chain.from_iterable(self._paths):
-            self.lengths += _at(own, path)
+            self.lengths += padded[path]
 
-    def spread(self, frequency: Scores, step: float) -> Scores:
-        """Each turn's frequency with its neighbours' at their weights."""
-        total = frequency.copy()
+    def spread(self, frequencies: Scores, step: float) -> Scores:
+        """A row of frequencies for each term: each turn's with its neighbours' at their weights."""
+        # A column of zeros at the end, which index -1 leads to where a path has ended.
+        padded = np.pad(frequencies, ((0, 0), (0, 1)))
+        total = frequencies.copy()
         for paths in self._paths:
             for distance, path in enumerate(paths):
-                total += np.float32(step * (len(paths) - distance)) * _at(frequency, path)
+                total += np.float32(step * (len(paths) - distance)) * padded[:, path]
         return total
 
 
-def _at(values: Scores, path: NDArray[np.intp]) -> Scores:
-    """The values where a path leads; 0 where it has ended, at index -1."""
-    return np.append(values, np.float32(0))[path]
-
-
-def _links(turns: Sequence[Turn]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _links(columns: _Columns) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The index of the turn before and of the turn after each; -1 where there is none."""
-    place = {(turn.message_id, turn.ordinal): i for i, turn in enumerate(turns)}
-    last = {turn.message_id: turn.ordinal for turn in sorted(turns, key=lambda t: t.ordinal)}
-    before = np.full(len(turns), -1, np.intp)
-    after = np.full(len(turns), -1, np.intp)
-    for i, turn in enumerate(turns):
-        if turn.ordinal:
-            previous = place.get((turn.message_id, turn.ordinal - 1), -1)
-        elif turn.parent_id in last:
-            previous = place[turn.parent_id, last[turn.parent_id]]
-        else:
-            continue
-        before[i] = previous
-        if previous >= 0 and (after[previous] < 0 or turn.active):
-            after[previous] = i
-    return before, after
+    ids, ordinals, active = columns.message_ids, columns.ordinals, columns.active
+    count = len(ids)
+    place = dict(zip(zip(ids, ordinals, strict=True), range(count), strict=True))
+    ascending = sorted(range(count), key=ordinals.__getitem__)
+    last: dict[str | None, int] = {ids[i]: i for i in ascending}
+    before, after = [-1] * count, [-1] * count
+    for i, (message_id, ordinal, parent_id) in enumerate(
+        zip(ids, ordinals, columns.parent_ids, strict=True)
+    ):
+        previous = (
+            place.get((message_id, ordinal - 1), -1) if ordinal else last.get(parent_id or "", -1)
+        )
+        if previous >= 0:
+            before[i] = previous
+            if after[previous] < 0 or active[i]:
+                after[previous] = i
+    return np.array(before, np.intp), np.array(after, np.intp)
 
 
 def _walk(link: NDArray[np.intp], steps: int) -> list[NDArray[np.intp]]:
@@ -217,10 +235,11 @@ def _walk(link: NDArray[np.intp], steps: int) -> list[NDArray[np.intp]]:
 def _cut_off(paths: Sequence[NDArray[np.intp]], first: NDArray[np.bool_]) -> Scores:
     """How many turns before each are missing although its branch does not begin there."""
     begun = first.copy()
+    padded = np.append(first, False)
     missing = np.zeros(len(first), np.float32)
     for path in paths:
         missing += (path < 0) & ~begun
-        begun |= np.append(first, False)[path]
+        begun |= padded[path]
     return missing
 
 

@@ -18,8 +18,9 @@ from backend.services.embedding_models import EmbeddingModels
 
 logger = logging.getLogger("conversa.embedding")
 
-GATHERED = 0.05
-"""Seconds between what wakes the task and its look at the queue: the write is to be committed."""
+GATHERED = 0.2
+"""Seconds between what wakes the task and its look at the queue: the write is to be committed, and
+what comes one after the other costs less together."""
 
 IDLE_SECONDS = 2.0
 """Between looks for what other processes queued."""

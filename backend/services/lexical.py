@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-import anyio.to_thread
+from typing import TYPE_CHECKING, NamedTuple
 
 from backend.lazy import Lazy
 from backend.repositories.search import FoundChunk, Runs
 from backend.repositories.store import ReadUnit
 from backend.retrieval.documents import in_conversation, is_scope, with_role
 from backend.retrieval.fusion import DEPTH
-from backend.retrieval.postings import SCOPE, Postings, decode, join, waiting
+from backend.retrieval.postings import Postings, decode, waiting, waiting_lengths
 from backend.retrieval.queries import Query
 from backend.retrieval.ranking import (
     SEEDS,
     Numbers,
+    Scores,
     Statistics,
-    Turn,
     holding_all,
     holding_any,
     rescore,
@@ -54,6 +52,12 @@ class SearchFilter:
     def asks_conversations(self) -> bool:
         """Whether the conversations themselves have to be looked at."""
         return bool(self.tags) or not self.include_archived
+
+    @property
+    def narrows(self) -> bool:
+        """Whether a message has to be looked at to know that it is asked for."""
+        asked = (self.conversation_ids, self.roles, self.after, self.before)
+        return bool(self.excluded_conversation_ids) or any(each is not None for each in asked)
 
     @property
     def scope_terms(self) -> list[str]:
@@ -90,8 +94,7 @@ class Snapshot:
         return Statistics(self.chunks, self.terms)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A message with its score, and the chunk of it that scored best."""
 
     score: float
@@ -107,6 +110,7 @@ class LexicalSearch:
         self._filter = chosen
         self._index: dict[str, Postings] = {}
         self._scope: dict[str, Postings] = {}
+        self._ranked: dict[str, Postings] = {}
         self.snapshot = Snapshot(1, 0, 0)
 
     async def load(self, snapshot: Snapshot | None) -> None:
@@ -120,21 +124,35 @@ class LexicalSearch:
                 ]
             )
         )
-        next_number = await self._unit.search.next_number()
-        pending = await self._unit.search.pending()
+        next_number, pending = await self._unit.search.state()
         runs = await self._unit.search.runs(wanted)
         self.snapshot = snapshot or _snapshot(next_number, pending, runs)
-        found = await anyio.to_thread.run_sync(
+        found = await self._unit.compute(
             _postings, wanted, pending, runs, self.snapshot.next_number
         )
         for term, postings in found.items():
             (self._scope if is_scope(term) else self._index)[term] = postings
+        self._ranked = {
+            term: self._index[term] for term in self._query.terms if term in self._index
+        }
+
+    @property
+    def _leaves_out(self) -> bool:
+        """Whether a message that scores may not be what is asked for."""
+        query, chosen = self._query, self._filter
+        return bool(query.phrases or query.excluded or chosen.narrows or chosen.asks_conversations)
+
+    @property
+    def asks_messages(self) -> bool:
+        """Whether more is to be known of a message than where it stands."""
+        chosen = self._filter
+        return bool(chosen.narrows or chosen.asks_conversations or self._query.days)
 
     async def candidates(self) -> dict[str, Candidate]:
         """The best messages by id, in no order: as many as are ranked, where there are as many."""
         limit = SEEDS
         while True:
-            numbers = await anyio.to_thread.run_sync(self._seeds, limit)
+            numbers = await self._unit.compute(self._seeds, limit)
             scored = await self._scored(numbers)
             kept = await self.kept(scored)
             enough = len(kept) >= min(DEPTH, len(scored))
@@ -143,9 +161,8 @@ class LexicalSearch:
             limit *= 4
 
     def _seeds(self, limit: int) -> list[int]:
-        ranked = {term: self._index[term] for term in self._query.terms if term in self._index}
         best = seeds(
-            ranked,
+            self._ranked,
             self.snapshot.statistics,
             within=self.within(),
             outside=self.outside(),
@@ -175,24 +192,18 @@ class LexicalSearch:
         """The messages of these chunks and those around them that score, if asked for there."""
         if not numbers:
             return {}
-        found = await self._unit.search.around(numbers)
-        chunks = [chunk for chunk in found if chunk.number < self.snapshot.next_number]
-        ranked = {term: self._index[term] for term in self._query.terms if term in self._index}
-        turns = [
-            Turn(c.number, c.message_id, c.ordinal, c.term_count, c.parent_id, c.active)
-            for c in chunks
-        ]
-        scores = await anyio.to_thread.run_sync(rescore, turns, ranked, self.snapshot.statistics)
-        best: dict[str, Candidate] = {}
-        for chunk, score in zip(chunks, scores.tolist(), strict=True):
-            known = best.get(chunk.message_id)
-            if score > 0 and (known is None or score > known.score):
-                best[chunk.message_id] = Candidate(score, chunk)
-        return best
+        found = await self._unit.search.around(numbers, whole=self.asks_messages)
+        end = self.snapshot.next_number
+        chunks = [chunk for chunk in found if chunk.number < end]
+        scores = rescore(chunks, self._ranked, self.snapshot.statistics)
+        enough = None if self._leaves_out else DEPTH
+        return _best(chunks, scores, enough)
 
     async def kept(self, scored: Mapping[str, Candidate]) -> dict[str, Candidate]:
         """Those of the messages that are what the query and the filter ask for."""
-        kept = {each: found for each, found in scored.items() if self._filter.admits(found.chunk)}
+        kept = dict(scored)
+        if self._filter.narrows:
+            kept = {e: found for e, found in scored.items() if self._filter.admits(found.chunk)}
         if self._filter.asks_conversations and kept:
             homes = {found.chunk.conversation_id for found in kept.values()}
             admitted = await self._unit.search.admitted(
@@ -211,33 +222,40 @@ class LexicalSearch:
         if not ids:
             return set()
         rows = await self._unit.messages.list_by_ids(list(ids))
-        return await anyio.to_thread.run_sync(
+        return await self._unit.compute(
             lambda: {row.id for row in rows if self._query.admits(row.content)}
         )
 
 
-def _snapshot(next_number: int, pending: Sequence[tuple[int, str]], runs: Runs) -> Snapshot:
-    length = sum(joined.count(" ") + 1 - joined.count(SCOPE) for _, joined in pending)
-    return Snapshot(next_number, runs.chunks + len(pending), runs.terms + length)
+def _best(chunks: Sequence[FoundChunk], scores: Scores, enough: int | None) -> dict[str, Candidate]:
+    """The messages that score, with their best chunks, best first; of these as many as are enough,
+    and those that are as good as the last."""
+    best: dict[str, Candidate] = {}
+    descending = np.argsort(-scores, kind="stable")
+    worst = 0.0
+    for at, score in zip(descending.tolist(), scores[descending].tolist(), strict=True):
+        if score <= 0 or score < worst:
+            break
+        chunk = chunks[at]
+        if chunk.message_id not in best:
+            best[chunk.message_id] = Candidate(score, chunk)
+            worst = score if len(best) == enough else worst
+    return best
+
+
+def _snapshot(next_number: int, pending: str, runs: Runs) -> Snapshot:
+    chunks, length = waiting_lengths(pending)
+    return Snapshot(next_number, runs.chunks + chunks, runs.terms + length)
 
 
 def _postings(
-    terms: Sequence[str], pending: Iterable[tuple[int, str]], runs: Runs, next_number: int
+    terms: Sequence[str], pending: str, runs: Runs, next_number: int
 ) -> dict[str, Postings]:
     fresh = waiting(pending, terms)
     found = {}
     for term in terms:
-        if term in runs.by_term or term in fresh:
-            flushed = decode(runs.by_term[term]) if term in runs.by_term else None
-            found[term] = _below(join(flushed, fresh.get(term)), next_number)
+        held = runs.by_term.get(term, [])
+        if held or term in fresh:
+            # A chunk that is in a segment by now may also have been seen waiting.
+            found[term] = decode([*held, fresh.get(term, b"")]).below(next_number)
     return found
-
-
-def _below(postings: Postings, next_number: int) -> Postings:
-    """The postings of chunks below a number, in order: a chunk may wait longer than later ones."""
-    numbers, frequencies, lengths = postings.numbers, postings.frequencies, postings.lengths
-    if len(numbers) > 1 and not np.all(numbers[1:] > numbers[:-1]):
-        order = np.argsort(numbers, kind="stable")
-        numbers, frequencies, lengths = numbers[order], frequencies[order], lengths[order]
-    end = int(np.searchsorted(numbers, next_number))
-    return Postings(numbers[:end], frequencies[:end], lengths[:end])

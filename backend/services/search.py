@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from functools import cached_property, partial
 from hashlib import blake2b
 from typing import NamedTuple
-
-import anyio.to_thread
 
 from backend import limits
 from backend.errors import Invalid
@@ -17,33 +16,16 @@ from backend.repositories.records import MessageRecord
 from backend.repositories.store import ReadUnit, Store
 from backend.retrieval.fusion import Fused, fuse, with_days
 from backend.retrieval.queries import Query, parse_query
-from backend.retrieval.snippets import snippet
+from backend.retrieval.snippets import Snippet, snippet
 from backend.security.viewer import Viewer
 from backend.services.drafts import ROLES
 from backend.services.lexical import Candidate, LexicalSearch, SearchFilter, Snapshot
-from backend.services.semantic import Asked, SearchMode, SemanticService
+from backend.services.semantic import Near, SearchMode, SemanticService
 from backend.utils.text_processor import normalise
 
 ORDER = "s"
 SCOPED_CONVERSATIONS = 200
 """Conversations that one search may name."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchHit:
-    """A message that was found.
-
-    ``highlights`` are ranges of ``snippet`` in characters; ``score`` is comparable within one
-    search alone; the ranks count from 1, None on a side the message was not found by.
-    """
-
-    message: MessageRecord
-    snippet: str
-    highlights: tuple[tuple[int, int], ...]
-    score: float
-    lexical_rank: int | None
-    semantic_rank: int | None
-    cursor: str
 
 
 class _Seen(NamedTuple):
@@ -60,6 +42,53 @@ class _Place(NamedTuple):
     rank: int
     message_id: str
     seen: _Seen
+
+
+class _Asked(NamedTuple):
+    """What one search is for: as it was parsed, where, and what tells it from others."""
+
+    query: Query
+    chosen: SearchFilter
+    digest: str
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """A message that was found.
+
+    ``score`` is comparable within one search alone; the ranks count from 1, None on a side the
+    message was not found by. What costs more is made when it is asked for.
+    """
+
+    message: MessageRecord
+    score: float
+    lexical_rank: int | None
+    semantic_rank: int | None
+    _part: tuple[int, int]
+    _place: _Place
+    _search: _Asked
+
+    @property
+    def snippet(self) -> str:
+        """The part of its text that shows best why it was found."""
+        return self._shown.text
+
+    @property
+    def highlights(self) -> tuple[tuple[int, int], ...]:
+        """Where words of the query stand in the snippet, in characters."""
+        return self._shown.highlights
+
+    @property
+    def cursor(self) -> str:
+        """Its place."""
+        rank, message_id, seen = self._place
+        sums = (*astuple(seen.snapshot), seen.vector)
+        return encode_cursor(ORDER, rank, message_id, self._search.digest, *sums)
+
+    @cached_property
+    def _shown(self) -> Snippet:
+        start, end = self._part
+        return snippet(self.message.content[start:end], self._search.query.terms)
 
 
 @dataclass
@@ -95,38 +124,48 @@ class SearchService:
         """
         size, _ = page_size(first, None, default=limits.CONVERSATIONS_DEFAULT)
         chosen = _checked(chosen or SearchFilter())
-        digest = _digest(query, mode, chosen)
-        place = None if after is None else _place(after, digest)
-        parsed = parse_query(query)
+        asked = _Asked(parse_query(query), chosen, _digest(query, mode, chosen))
+        place = None if after is None else _place(after, asked.digest)
         # Before a connection is held: another machine may be asked.
-        asked = await self._semantic.asked(mode, parsed.text)
-        mode = "lexical" if asked is None else mode
-        if parsed.is_empty:
+        meant = await self._semantic.meant(mode, asked.query.text)
+        if asked.query.is_empty:
+            mode = "lexical" if meant is None else mode
             return HitPage([], has_next=False, has_previous=place is not None, mode=mode)
-        async with self._store.read(viewer, long=True) as unit:
-            search = LexicalSearch(unit, parsed, chosen)
-            await search.load(place.seen.snapshot if place else None)
-            found = await search.candidates() if mode != "semantic" else {}
-            near, vector = await self._near(unit, search, asked, place)
-            ranked = _ranked(found, near, parsed)
-            start = _start(ranked, place)
-            page = ranked[start : start + size]
-            rows = await _messages(unit, [message_id for message_id, _ in page])
-        seen = _Seen(search.snapshot, vector)
-        hits = await anyio.to_thread.run_sync(
-            _hits, parsed, {**near, **found}, page, rows, start, seen, digest
+        near = await self._semantic.near(viewer, meant, place.seen.vector if place else None)
+        return await self._store.aside(
+            viewer, partial(_found, asked=asked, near=near, mode=mode, place=place, size=size)
         )
-        more = start + size < len(ranked)
-        return HitPage(hits, has_next=more, has_previous=start > 0, mode=mode)
 
-    async def _near(
-        self, unit: ReadUnit, search: LexicalSearch, asked: Asked | None, place: _Place | None
-    ) -> tuple[dict[str, Candidate], int]:
-        """What is near in meaning, and the newest vector that was looked at."""
-        if asked is None:
-            return {}, place.seen.vector if place else 0
-        upto = place.seen.vector if place else None
-        return await self._semantic.candidates(unit, search, asked, upto)
+
+async def _found(
+    unit: ReadUnit,
+    asked: _Asked,
+    near: Near | None,
+    mode: SearchMode,
+    place: _Place | None,
+    size: int,
+) -> HitPage:
+    """A page of the hits for what was asked; lexical where nothing can be near."""
+    search = LexicalSearch(unit, asked.query, asked.chosen)
+    await search.load(place.seen.snapshot if place else None)
+    by_words = await search.candidates() if near is None or mode != "semantic" else {}
+    by_meaning = await near.candidates(unit, search) if near is not None else {}
+    ranked = _ranked(by_words, by_meaning, asked.query)
+    start = _start(ranked, place)
+    page = ranked[start : start + size]
+    rows = await _messages(unit, [message_id for message_id, _ in page])
+    upto = near.upto if near is not None else place.seen.vector if place else 0
+    seen = _Seen(search.snapshot, upto)
+    hits = [
+        SearchHit(row, *fused, (chunk.start, chunk.end), _Place(rank, message_id, seen), asked)
+        for rank, (message_id, fused) in enumerate(page, start + 1)
+        # Without one, it was deleted while this was read.
+        if (row := rows.get(message_id))
+        and (chunk := (by_words.get(message_id) or by_meaning[message_id]).chunk)
+    ]
+    more = start + size < len(ranked)
+    mode = "lexical" if near is None else mode
+    return HitPage(hits, has_next=more, has_previous=start > 0, mode=mode)
 
 
 def _checked(chosen: SearchFilter) -> SearchFilter:
@@ -205,35 +244,3 @@ def _start(ranked: Sequence[tuple[str, Fused]], place: _Place | None) -> int:
 async def _messages(unit: ReadUnit, ids: Sequence[str]) -> dict[str, MessageRecord]:
     rows = await unit.messages.list_by_ids(ids) if ids else []
     return {row.id: row for row in rows}
-
-
-def _hits(
-    query: Query,
-    found: Mapping[str, Candidate],
-    page: Sequence[tuple[str, Fused]],
-    rows: Mapping[str, MessageRecord],
-    start: int,
-    seen: _Seen,
-    asked: str,
-) -> list[SearchHit]:
-    sums = (*astuple(seen.snapshot), seen.vector)
-    hits = []
-    for rank, (message_id, fused) in enumerate(page, start + 1):
-        message = rows.get(message_id)
-        if message is None:
-            continue  # It was deleted while this was read.
-        chunk = found[message_id].chunk
-        shown = snippet(message.content[chunk.start : chunk.end], query.terms)
-        cursor = encode_cursor(ORDER, rank, message_id, asked, *sums)
-        hits.append(
-            SearchHit(
-                message,
-                shown.text,
-                shown.highlights,
-                fused.score,
-                fused.lexical_rank,
-                fused.semantic_rank,
-                cursor,
-            )
-        )
-    return hits

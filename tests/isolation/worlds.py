@@ -17,6 +17,9 @@ from backend.config import Settings
 from backend.errors import Invalid
 from backend.graphql.schema import schema
 from backend.repositories.pages import raw_cursor
+from backend.security.viewer import Viewer
+from backend.services.indexing import flush
+from backend.services.reindexing import held
 from tests.isolation.selections import Question
 from tests.support.apps import Json, client_of, key_of, running_app, with_keys
 
@@ -150,6 +153,14 @@ async def settle_ana(client: httpx.AsyncClient) -> dict[str, str]:
     await _write(client, "POST", "/api/chats", json={"id": GONE, "title": SECRET})
     await _write(client, "DELETE", f"/api/chats/{GONE}")
     return await _cursors(client)
+
+
+async def into_a_segment(where: World, name: str, count: int) -> None:
+    """Makes a segment of the first chunks of somebody's index, as hundreds of them would be."""
+    store = where.app.state.services.store
+    owner_id = await store.owner_id(Viewer(name, name))
+    async with held(store, owner_id) as unit:
+        assert await flush(unit.segments, count) == count
 
 
 def _tree() -> Json:

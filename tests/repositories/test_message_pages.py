@@ -139,7 +139,7 @@ async def one_page(
 ) -> Page[MessageRecord]:
     """A page as a client asks for it."""
     asked = {"last": SIZE, "before": cursor} if backward else {"first": SIZE, "after": cursor}
-    window = message_window(**asked)  # type: ignore[arg-type]
+    window = message_window(**asked)
     async with store.read(viewer) as unit:
         pages = await unit.messages.pages_by_conversations([conversation_id], scope, window)
     return pages[conversation_id]

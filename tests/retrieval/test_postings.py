@@ -16,13 +16,13 @@ from backend.retrieval.postings import (
     Postings,
     Run,
     decode,
-    join,
     length_code,
     lengths,
     merge,
     segment,
     terms_of,
     waiting,
+    waiting_lengths,
     without,
     word_count,
 )
@@ -58,6 +58,10 @@ def loaded(runs: list[Run]) -> dict[str, Postings]:
     return {term: decode(parts) for term, parts in data.items()}
 
 
+def lines(chunks: dict[int, str]) -> str:
+    return "\n".join(f"{number} {terms}" for number, terms in chunks.items())
+
+
 def built(chunks: dict[int, str]) -> list[Run]:
     return list(segment(sorted(chunks.items())))
 
@@ -71,9 +75,10 @@ def test_a_segment_gives_back_what_went_in(chunks: dict[int, str]) -> None:
 def test_waiting_chunks_are_searched_as_a_segment_is(chunks: dict[int, str]) -> None:
     terms = ["a", "cc", "foo_bar", "\x01c:1", "absent"]
     whole = loaded(built(chunks))
-    found = waiting(sorted(chunks.items()), terms)
+    found = waiting(lines(chunks), terms)
     assert set(found) == set(whole) & set(terms)
-    for term, postings in found.items():
+    for term, run in found.items():
+        postings = decode([run])
         assert np.array_equal(postings.numbers, whole[term].numbers)
         assert np.array_equal(postings.frequencies, whole[term].frequencies)
         assert np.array_equal(postings.lengths, whole[term].lengths)
@@ -118,11 +123,35 @@ def test_lengths_are_kept_to_two_percent(length: int) -> None:
     assert lengths()[length_code(length)] == pytest.approx(length, rel=0.025, abs=0.03)
 
 
+@given(CHUNKS)
+def test_waiting_chunks_are_counted_with_their_lengths(chunks: dict[int, str]) -> None:
+    chunks = {number: f"{terms} \x01r:user".strip() for number, terms in chunks.items()}
+    lengths = sum(word_count(terms) for terms in chunks.values())
+    assert waiting_lengths(lines(chunks)) == (len(chunks), lengths)
+
+
+def test_numbers_and_parts_of_terms_are_no_terms() -> None:
+    text = lines({12: "13 1 aa", 13: "a 12 a b"})
+    found = waiting(text, ["12", "13", "1", "a", "aa", "aaa"])
+    held = {term: decode([run]).numbers.tolist() for term, run in found.items()}
+    assert held == {"12": [13], "13": [12], "1": [12], "a": [13], "aa": [12]}
+    assert decode([found["a"]]).frequencies.tolist() == [2]
+
+
 def test_a_chunk_seen_twice_counts_once() -> None:
-    older = loaded(built({1: "a", 2: "a a"}))["a"]
-    newer = waiting([(2, "a a"), (3, "a")], ["a"])["a"]
-    both = join(older, newer)
+    older = [run.data for run in built({1: "a", 2: "a a"})]
+    newer = waiting("2 a a a\n3 a", ["a"])["a"]
+    both = decode([*older, newer])
     assert both.numbers.tolist() == [1, 2, 3]
     assert both.frequencies.tolist() == [1, 2, 1]
-    assert len(join(None, None)) == 0
-    assert join(older, None) is older
+    assert len(decode([])) == 0
+
+
+def test_runs_come_in_any_order_and_are_cut_at_a_number() -> None:
+    runs = [run.data for run in built(dict.fromkeys(range(1, 1001), "the"))]
+    postings = decode([*runs[2:], *runs[:2]])
+    assert postings.numbers.tolist() == list(range(1, 1001))
+    assert postings.below(1001) is postings
+    assert postings.below(7).numbers.tolist() == [1, 2, 3, 4, 5, 6]
+    assert len(postings.below(7).lengths) == len(postings.below(7).frequencies) == 6
+    assert len(postings.below(1)) == 0

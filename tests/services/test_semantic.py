@@ -120,6 +120,46 @@ async def test_a_filter_that_admits_few_of_the_nearest_is_looked_further_for(
     assert texts(page) == ["a long ride by automobile"]
 
 
+async def test_vectors_that_do_not_fit_in_memory_are_fetched(
+    searching: Services, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(semantic, "RESCORED", 10)
+    chat = await stored_conversation(searching, viewer)
+    said = [f"{'car ' * (n % 4)}{'boat ' * (n % 3)}number {n}" for n in range(40)]
+    await say(searching, viewer, chat.id, *said)
+    await embed_all(searching)
+    search = searching.search.search
+    held = await search(viewer, "car", mode="semantic", first=40)
+    monkeypatch.setattr(semantic, "CACHE_BYTES", 1)
+    fetched = await search(viewer, "car", mode="semantic", first=40)
+    assert texts(fetched) == texts(held)
+    scores = [[hit.score for hit in page.rows] for page in (fetched, held)]
+    assert scores[0] == pytest.approx(scores[1])
+    [owned] = searching.search._semantic._owned.values()
+    assert not owned.codes.is_whole
+    await say(searching, viewer, chat.id, "an automobile")
+    await embed_all(searching)
+    assert "an automobile" in texts(await search(viewer, "car", mode="semantic", first=40))
+
+
+@pytest.mark.parametrize("room", [256 * 2**20, 1])
+async def test_what_is_deleted_is_not_found_and_leaves_the_memory(
+    searching: Services, viewer: Viewer, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    monkeypatch.setattr(semantic, "CACHE_BYTES", room)
+    kept = await stored_conversation(searching, viewer)
+    gone = await stored_conversation(searching, viewer)
+    await say(searching, viewer, kept.id, "an automobile", "a cake")
+    await say(searching, viewer, gone.id, *(f"car {n}" for n in range(20)))
+    await embed_all(searching)
+    search = searching.search.search
+    assert len(texts(await search(viewer, "car", mode="semantic", first=40))) == 22
+    await searching.conversations.delete(viewer, gone.id)
+    assert texts(await search(viewer, "car", mode="semantic")) == ["an automobile", "a cake"]
+    [owned] = searching.search._semantic._owned.values()
+    assert len(owned.codes) == 2
+
+
 @pytest.mark.parametrize("mode", ["semantic", "hybrid"])
 async def test_pages_do_not_see_vectors_made_between_them(
     searching: Services, viewer: Viewer, mode: Any
