@@ -32,7 +32,6 @@ _SPACELESS = (
 _MARKED = "\u0900-\u1cff"
 _EMOJI = "\u2600-\u27bf\U0001f000-\U0001faff"
 
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
 _WORD = re.compile(rf"(?:[^\W_]|[{_MARKED}])+|[{_EMOJI}]")
 _SPACELESS_RUN = re.compile(rf"[{_SPACELESS}]+")
 _COMPOUND = re.compile(
@@ -50,6 +49,14 @@ _CAMEL = re.compile(
 # Most messages hold no identifier, which these find out faster than the patterns above.
 _COMPOUND_HINT = re.compile(r"[-_./:\\@+?=&%~\#][\w+]|\#")
 _CAMEL_HINT = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]{2}")
+# ASCII goes faster still: by tables that show only the kinds of characters, or only the words.
+_KINDS = bytes(
+    ord("a" if c.islower() or c.isdigit() else "A" if c.isupper() else c if c in "_#" else
+        "_" if c == "+" else "-" if c in r"-./:\@?=&%~" else " ")
+    for c in map(chr, range(256))
+)  # fmt: skip
+_ASCII_WORDS = bytes(ord(c.lower() if c.isalnum() else " ") for c in map(chr, range(128)))
+_ASCII_WORDS += bytes(128)
 _CAMEL_JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 
 
@@ -108,7 +115,8 @@ def terms(text: str) -> list[str]:
     """
     found: list[str] = []
     if text.isascii():
-        found += [w[:5] if w.isalpha() else w[:64] for w in _ASCII_WORD.findall(text.lower())]
+        words = text.encode().translate(_ASCII_WORDS).decode().split()
+        found += [w[:5] if w.isalpha() else w[:64] for w in words]
     else:
         for word in _WORD.findall(text.translate(_FOLD)):
             if word.isascii():
@@ -116,14 +124,25 @@ def terms(text: str) -> list[str]:
                 continue
             for run, spaceless in _runs(word):
                 found += [*run, *_pairs(run)] if spaceless else [stem(run)]
-    found += [span.term for span in _identifiers(text)]
+    found += identifiers(text)
     return found
+
+
+def ascii_words(text: str) -> list[bytes]:
+    """The folded words of a text of ASCII, in order: ``stem`` makes terms of them."""
+    return text.encode().translate(_ASCII_WORDS).split()
+
+
+def identifiers(text: str) -> list[str]:
+    """The terms of a text that stand for identifiers."""
+    hints = _hints(text)
+    return [span.term for span in _identifiers(text, *hints)] if any(hints) else []
 
 
 def spans(text: str) -> list[Span]:
     """The terms that ``terms`` gives, each with its place in the text."""
     found = _words(text.lower()) if text.isascii() else _unfolded(text)
-    return found + list(_identifiers(text))
+    return found + list(_identifiers(text, *_hints(text)))
 
 
 def asked(text: str, ignored: frozenset[str] = frozenset()) -> list[str]:
@@ -139,7 +158,7 @@ def asked(text: str, ignored: frozenset[str] = frozenset()) -> list[str]:
                 found += _pairs(run) or [run]
             elif run not in ignored:
                 found.append(stem(run))
-    found += [span.term for span in _identifiers(text) if span.term not in ignored]
+    found += [term for term in identifiers(text) if term not in ignored]
     return list(dict.fromkeys(found))
 
 
@@ -210,13 +229,30 @@ def _end(text: str, last: int) -> int:
     return end
 
 
-def _identifiers(text: str) -> Iterator[Span]:
+def _identifiers(text: str, compound: bool, camel: bool) -> Iterator[Span]:
     """Identifiers as wholes, and the parts of a camel case one, which no word boundary shows."""
-    if _COMPOUND_HINT.search(text):
+    if compound:
         for match in _COMPOUND.finditer(text):
             yield Span(_whole(match[0]), match.start(), match.end())
-    if _CAMEL_HINT.search(text):
+    if camel:
         yield from _camel_spans(text)
+
+
+def _hints(text: str) -> tuple[bool, bool]:
+    """Whether there may be identifiers joined by signs, and whether by capitals."""
+    if not text.isascii():
+        return bool(_COMPOUND_HINT.search(text)), bool(_CAMEL_HINT.search(text))
+    kinds = text.encode().translate(_KINDS)
+    compound = (
+        b"-a" in kinds
+        or b"-A" in kinds
+        or b"#" in kinds
+        or b"_a" in kinds
+        or b"_A" in kinds
+        or b"-_" in kinds
+        or b"__" in kinds
+    )
+    return compound, b"aA" in kinds or b"AAaa" in kinds
 
 
 def _camel_spans(text: str) -> Iterator[Span]:

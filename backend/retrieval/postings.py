@@ -31,9 +31,9 @@ POSTING_BYTES = 6
 RUN_LENGTH = 320
 """Postings of a row: 1,920 bytes, which both databases keep inside the row."""
 
-_MAX_FREQUENCY = 255
+MAX_FREQUENCY = 255
 _STEPS_PER_DOUBLING = 16
-_RECORD = np.dtype([("number", "<u4"), ("frequency", "u1"), ("length", "u1")])
+RECORD = np.dtype([("number", "<u4"), ("frequency", "u1"), ("length", "u1")])
 _pack = struct.Struct("<IBB").pack
 
 LENGTHS: NDArray[np.float32] = (
@@ -74,7 +74,7 @@ def word_count(joined: str) -> int:
 
 def decode(runs: Iterable[bytes]) -> Postings:
     """The postings of one term, from its runs in any order."""
-    records = np.frombuffer(b"".join(runs), _RECORD)
+    records = np.frombuffer(b"".join(runs), RECORD)
     numbers = records["number"].astype(np.uint32)
     if len(numbers) > 1 and not np.all(numbers[1:] > numbers[:-1]):
         order = np.argsort(numbers, kind="stable")
@@ -94,7 +94,7 @@ def waiting(chunks: Iterable[tuple[int, str]], terms: Sequence[str]) -> dict[str
         if held:
             counts, code = Counter(joined.split(" ")), length_code(word_count(joined))
             for term in held:
-                found[term].append(_pack(number, min(counts[term], _MAX_FREQUENCY), code))
+                found[term].append(_pack(number, min(counts[term], MAX_FREQUENCY), code))
     return {term: decode(packed) for term, packed in found.items() if packed}
 
 
@@ -116,7 +116,7 @@ def segment(chunks: Iterable[tuple[int, str]]) -> Iterator[Run]:
     for number, joined in chunks:
         code = length_code(word_count(joined))
         for term, count in Counter(joined.split()).items():
-            posting = _pack(number, min(count, _MAX_FREQUENCY), code)
+            posting = _pack(number, min(count, MAX_FREQUENCY), code)
             if term in packed:
                 packed[term].append(posting)
             else:
@@ -140,7 +140,7 @@ def without(data: bytes, numbers: Iterable[int]) -> bytes:
 
     The row keeps its ``first_number``, which then is a lower bound.
     """
-    records = np.frombuffer(data, _RECORD)
+    records = np.frombuffer(data, RECORD)
     gone = np.fromiter(numbers, np.uint32)
     return records[~np.isin(records["number"], gone)].tobytes()
 
@@ -160,7 +160,7 @@ def _first_number(run: Run) -> int:
 
 def _sorted(data: bytes) -> bytes:
     """Postings in ascending order: those of two segments may interleave."""
-    records = np.frombuffer(data, _RECORD)
+    records = np.frombuffer(data, RECORD)
     numbers = records["number"]
     if np.all(numbers[1:] > numbers[:-1]):
         return data
