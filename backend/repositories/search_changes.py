@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,8 @@ from backend.repositories.conversations import ConversationRepository
 from backend.repositories.imports import ImportRepository
 from backend.repositories.messages import MessageRepository
 from backend.repositories.records import FeedbackRecord, MessageRecord, TreeRecord, VersionRecord
-from backend.repositories.search_index import (
-    MessageText,
-    NewChunk,
-    SearchIndexRepository,
-    StoredChunk,
-)
+from backend.repositories.search_blocks import PreparedSegment
+from backend.repositories.search_index import MessageText, SearchIndexRepository, StoredChunk
 
 INDEXED = frozenset(["content", "name", "role", "status"])
 
@@ -35,13 +31,14 @@ def text_of(row: MessageRecord) -> MessageText:
 class IndexChanges:
     """Texts that are new, messages whose text is another now, and chunks whose text is gone.
 
-    ``prepared`` are chunks that were made of texts before the write began.
+    ``segment`` holds what was made of the new texts before the write began; it is used where it is
+    of all of them.
     """
 
     new: dict[str, MessageText] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
     gone: list[StoredChunk] = field(default_factory=list)
-    prepared: Mapping[MessageText, list[NewChunk]] = field(default_factory=dict)
+    segment: PreparedSegment | None = None
 
     def __bool__(self) -> bool:
         return bool(self.new or self.changed or self.gone)

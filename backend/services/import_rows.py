@@ -21,15 +21,14 @@ from backend import limits
 from backend.errors import Invalid, TooLarge
 from backend.formats.document import DocumentConversation, DocumentMessage
 from backend.ids import derived_id, derived_ids, parse_id
-from backend.repositories.imports import ConversationRows
 from backend.repositories.records import (
     ConversationRecord,
+    ConversationRows,
     FeedbackRecord,
     MessageRecord,
     VersionRecord,
 )
-from backend.services.conversations import UNTITLED
-from backend.services.drafts import ROLES, checked_content, cleaned_json, dump_json
+from backend.services.drafts import ROLES, UNTITLED, checked_content, cleaned_json, dump_json
 from backend.services.origin import OWN_FORMAT, Origin, split_origin
 from backend.utils.message_parts import MessagePart, content_of, is_plain
 from backend.utils.text_processor import count_tokens, make_title, normalise, title_key

@@ -8,6 +8,7 @@ from itertools import islice
 
 import anyio.to_thread
 
+from backend.repositories.search_blocks import PreparedSegment
 from backend.repositories.search_index import MessageText, NewChunk, StoredChunk
 from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
 from backend.repositories.store import Store, WriteUnit
@@ -15,10 +16,8 @@ from backend.retrieval.analysis import VERSION
 from backend.retrieval.documents import Indexed, indexed
 from backend.retrieval.postings import SCOPE, decode, segment, terms_of, without, word_count
 from backend.retrieval.segments import PENDING_CHUNKS
-from backend.utils.recalled import OPENING, without_recalled
-from backend.utils.text_processor import split_text
+from backend.services.chunking import own_content, ranges
 
-CHUNK_CHARACTERS = 1000
 INLINE_CHUNKS = 4096
 """So many waiting chunks become a segment in the write that brings them."""
 
@@ -43,6 +42,9 @@ class IndexingService:
         """Brings what a write changed into the index, in its transaction."""
         changes = unit.index_changes
         texts = list(changes.new.values())
+        if changes.segment is not None and changes.segment.message_ids == list(changes.new):
+            await self._add_segment(unit, changes.segment)
+            texts = []
         if changes.changed:
             texts += await unit.index.texts(sorted(changes.changed))
         if changes.gone:
@@ -52,10 +54,7 @@ class IndexingService:
 
     async def add(self, unit: WriteUnit, texts: Sequence[MessageText]) -> None:
         """Adds messages to the index."""
-        prepared = unit.index_changes.prepared
-        if prepared:
-            chunks = [chunk for text in texts for chunk in prepared.get(text) or chunks_of([text])]
-        elif len(texts) < ASIDE:
+        if len(texts) < ASIDE:
             chunks = chunks_of(texts)
         else:
             chunks = await anyio.to_thread.run_sync(chunks_of, texts)
@@ -67,23 +66,41 @@ class IndexingService:
         if waiting >= INLINE_CHUNKS:
             await flush(unit.segments)
         elif waiting >= PENDING_CHUNKS:
-            self.due.add(unit.owner_id)
-            self.wake.set()
+            self._tidy_later(unit.owner_id)
+
+    async def _add_segment(self, unit: WriteUnit, prepared: PreparedSegment) -> None:
+        """Adds messages whose chunks need not wait: what waits becomes a segment before them."""
+        count = len(prepared.chunks)
+        reserved = await unit.index.reserve(count, VERSION)
+        if reserved.first - 1 > reserved.flushed:
+            while await flush(unit.segments):
+                pass
+        last = reserved.first + count - 1
+        await unit.segments.insert_chunks(reserved.first, prepared.chunks)
+        row = SegmentRecord(0, reserved.first, last, count, prepared.terms)
+        segment_id = await unit.segments.insert(row, ready=True)
+        runs = await anyio.to_thread.run_sync(
+            lambda: [PostingRow(segment_id, *run) for run in prepared.runs(reserved.first)]
+        )
+        await unit.segments.insert_postings(runs)
+        await unit.segments.flushed_to(last)
+        if self.for_vectors is not None:
+            await self.for_vectors(unit, reserved.first, count)
+        self._tidy_later(unit.owner_id)
+
+    def _tidy_later(self, owner_id: int) -> None:
+        self.due.add(owner_id)
+        self.wake.set()
 
 
 def chunks_of(texts: Iterable[MessageText]) -> list[NewChunk]:
     """Messages in pieces with their terms; a message without text is one piece of nothing."""
     made = []
     for text in map(_own, texts):
-        for ordinal, (start, end) in enumerate(_ranges(text.content)):
+        for ordinal, (start, end) in enumerate(ranges(text.content)):
             terms = _indexed(text, start, end)
             made.append(NewChunk(text.id, ordinal, start, end, terms.length, terms.joined))
     return made
-
-
-def prepared_chunks(texts: Iterable[MessageText]) -> dict[MessageText, list[NewChunk]]:
-    """The chunks of each message, to be made before the write that stores it."""
-    return {text: chunks_of([text]) for text in texts}
 
 
 def terms_again(chunk: StoredChunk) -> str:
@@ -92,10 +109,8 @@ def terms_again(chunk: StoredChunk) -> str:
 
 
 def _own(text: MessageText) -> MessageText:
-    """What a message says itself: not what was recalled for it, which has its place already."""
-    if OPENING not in text.content:
-        return text
-    return text._replace(content=without_recalled(text.content))
+    own = own_content(text.content)
+    return text if own is text.content else text._replace(content=own)
 
 
 def _indexed(text: MessageText, start: int, end: int) -> Indexed:
@@ -105,12 +120,6 @@ def _indexed(text: MessageText, start: int, end: int) -> Indexed:
         conversation_id=text.conversation_id,
         role=text.role,
     )
-
-
-def _ranges(content: str) -> list[tuple[int, int]]:
-    if len(content) <= CHUNK_CHARACTERS:
-        return [(0, len(content))]
-    return [(piece.start, piece.end) for piece in split_text(content, CHUNK_CHARACTERS)]
 
 
 async def flush(segments: SegmentRepository, limit: int = INLINE_CHUNKS) -> int:
