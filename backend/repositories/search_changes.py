@@ -31,17 +31,18 @@ def text_of(row: MessageRecord) -> MessageText:
 class IndexChanges:
     """Texts that are new, messages whose text is another now, and chunks whose text is gone.
 
-    ``segment`` holds what was made of the new texts before the write began; it is used where it is
-    of all of them.
+    ``imported`` are new messages as well, by the thousand. ``segment`` holds what was made of these
+    before the write began; it is used where it is of all of them.
     """
 
     new: dict[str, MessageText] = field(default_factory=dict)
+    imported: list[MessageRecord] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     gone: list[StoredChunk] = field(default_factory=list)
     segment: PreparedSegment | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.new or self.changed or self.gone)
+        return bool(self.new or self.imported or self.changed or self.gone)
 
     def add(self, row: MessageText, status: str) -> None:
         """Notes a new message; one that is still being written is indexed when it is finished."""
@@ -124,5 +125,4 @@ class IndexedImports(ImportRepository):
     ) -> None:
         """Stores new messages, parents first, with what hangs on them; raises RowsRefused."""
         await super().insert_messages(messages, versions, feedback)
-        for row in messages:
-            self._changes.add(text_of(row), row.status)
+        self._changes.imported += [row for row in messages if row.status != STREAMING]

@@ -7,14 +7,14 @@ is that of ``postings``; the numbers count from 0 and are raised when the chunks
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.retrieval.analysis import ascii_words, identifiers, stem, terms
+from backend.retrieval.analysis import MARK, ascii_words, identifiers, stem, suspects, terms
 from backend.retrieval.documents import in_conversation, with_role
 from backend.retrieval.postings import (
     MAX_FREQUENCY,
@@ -24,6 +24,10 @@ from backend.retrieval.postings import (
     Run,
     length_code,
 )
+
+Numbers = NDArray[np.int64]
+Piece = tuple[int, str]
+_BETWEEN = f" {MARK.decode('latin-1')} "
 
 
 class Block(NamedTuple):
@@ -38,64 +42,75 @@ class Block(NamedTuple):
     data: bytes
 
 
-class BlockBuilder:
-    """Collects chunks; what it holds grows with their words, so a builder is for one block."""
+class ChunkText(NamedTuple):
+    """What the index takes of a chunk, as ``documents.indexed`` does."""
 
-    def __init__(self) -> None:
-        self._ids: dict[str, int] = {}
-        self._words = _Words(self._ids)
-        self._found: list[int] = []
-        self._sizes: list[int] = []
-        self._lengths: list[int] = []
+    text: str
+    speaker: str | None
+    conversation_id: str
+    role: str
 
-    def add(self, text: str, *, speaker: str | None, conversation_id: str, role: str) -> int:
-        """Takes in a chunk; its length in terms. The terms are those of ``documents.indexed``."""
-        found = self._terms(text)
-        if speaker:
-            found += self._terms(speaker)
-        length = len(found)
-        found.append(self._id(in_conversation(conversation_id)))
-        found.append(self._id(with_role(role)))
-        self._found += found
-        self._sizes.append(length + 2)
-        self._lengths.append(length)
-        return length
 
-    def build(self) -> Block:
-        """The block of all chunks."""
-        count = len(self._lengths)
-        ordered = sorted(self._ids)
-        ranks = np.empty(len(ordered), np.int64)
-        ranks[[self._ids[term] for term in ordered]] = np.arange(len(ordered))
-        chunks = np.repeat(np.arange(count), self._sizes)
-        keys, frequencies = np.unique(
-            ranks[np.array(self._found, np.int64)] * count + chunks, return_counts=True
-        )
-        numbers = keys % count
-        records = np.empty(len(keys), RECORD)
-        records["number"] = numbers
-        records["frequency"] = np.minimum(frequencies, MAX_FREQUENCY)
-        records["length"] = np.array(list(map(_code, self._lengths)), np.uint8)[numbers]
-        counts = np.bincount(keys // count, minlength=len(ordered)).astype("<u4")
-        return Block(count, sum(self._lengths), ordered, counts.tobytes(), records.tobytes())
+def block_of(chunks: Sequence[ChunkText]) -> tuple[Block, list[int]]:
+    """The block of some chunks, and each one's length in terms."""
+    ids: dict[str, int] = {}
+    pieces = [(number, chunk.text) for number, chunk in enumerate(chunks)]
+    pieces += [(number, chunk.speaker) for number, chunk in enumerate(chunks) if chunk.speaker]
+    plain = [piece for piece in pieces if piece[1].isascii()]
+    numbers, terms_found = _plain_words(plain, ids)
+    others = list(_plain_identifiers(plain))
+    others += [(n, term) for n, text in pieces if not text.isascii() for term in terms(text)]
+    words = np.concatenate([numbers, np.array([number for number, _ in others], np.int64)])
+    lengths = np.bincount(words, minlength=len(chunks))
+    for number, chunk in enumerate(chunks):
+        others.append((number, in_conversation(chunk.conversation_id)))
+        others.append((number, with_role(chunk.role)))
+    holders = np.concatenate([numbers, np.array([number for number, _ in others], np.int64)])
+    held = np.array([ids.setdefault(term, len(ids)) for _, term in others], np.int64)
+    return _sorted(ids, holders, np.concatenate([terms_found, held]), lengths), lengths.tolist()
 
-    def _terms(self, text: str) -> list[int]:
-        if not text.isascii():
-            return [self._id(term) for term in terms(text)]
-        words = self._words
-        found = [words[word] for word in ascii_words(text)]
-        found += [self._id(term) for term in identifiers(text)]
-        return found
 
-    def _id(self, term: str) -> int:
-        return self._ids.setdefault(term, len(self._ids))
+def _sorted(ids: dict[str, int], holders: Numbers, held: Numbers, lengths: Numbers) -> Block:
+    """The block of pairs of a chunk's number and the number of a term it holds."""
+    count = len(lengths)
+    ordered = sorted(ids)
+    ranks = np.empty(len(ordered), np.int64)
+    ranks[[ids[term] for term in ordered]] = np.arange(len(ordered))
+    keys, frequencies = np.unique(ranks[held] * count + holders, return_counts=True)
+    numbers = keys % count
+    records = np.empty(len(keys), RECORD)
+    records["number"] = numbers
+    records["frequency"] = np.minimum(frequencies, MAX_FREQUENCY)
+    records["length"] = np.array(list(map(_code, lengths.tolist())), np.uint8)[numbers]
+    counts = np.bincount(keys // count, minlength=len(ordered)).astype("<u4")
+    return Block(count, int(lengths.sum()), ordered, counts.tobytes(), records.tobytes())
+
+
+def _plain_words(pieces: Sequence[Piece], ids: dict[str, int]) -> tuple[Numbers, Numbers]:
+    """For every word of texts in ASCII the number of its chunk and the number of its term.
+
+    All texts are cut as one, with a byte between them that none of them holds.
+    """
+    words = _Words(ids)
+    joined = _BETWEEN.join(text for _, text in pieces).encode("latin-1")
+    found = np.array(list(map(words.__getitem__, ascii_words(joined))), np.int64)
+    between = found == words[MARK]
+    texts = np.cumsum(between)[~between]
+    return np.array([number for number, _ in pieces], np.int64)[texts], found[~between]
+
+
+def _plain_identifiers(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
+    for place in suspects([text for _, text in pieces]):
+        number, text = pieces[place]
+        for term in identifiers(text):
+            yield number, term
 
 
 class _Words(dict[bytes, int]):
     """The numbers of the terms that folded words of ASCII stand for."""
 
     def __init__(self, ids: dict[str, int]) -> None:
-        super().__init__()
+        super().__init__({MARK: -1})
         self._ids = ids
 
     def __missing__(self, word: bytes) -> int:

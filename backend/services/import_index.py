@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from backend.repositories.records import MessageRecord
-from backend.retrieval.blocks import Block, BlockBuilder
+from backend.retrieval.blocks import Block, ChunkText, block_of
 from backend.services.chunking import own_content, ranges
 
 
@@ -20,17 +20,14 @@ class IndexBlock(NamedTuple):
 
 def index_block(messages: Iterable[MessageRecord]) -> IndexBlock:
     """The block of finished messages."""
-    builder = BlockBuilder()
-    ids, chunks = [], []
+    ids, places, texts = [], [], []
     for row in messages:
         ids.append(row.id)
         content = own_content(row.content)
         for ordinal, (start, end) in enumerate(ranges(content)):
-            length = builder.add(
-                content[start:end],
-                speaker=row.name,
-                conversation_id=row.conversation_id,
-                role=row.role,
-            )
-            chunks.append((row.id, ordinal, start, end, length))
-    return IndexBlock(ids, chunks, builder.build())
+            text = content[start:end]
+            texts.append(ChunkText(text, row.name, row.conversation_id, row.role))
+            places.append((row.id, ordinal, start, end))
+    block, lengths = block_of(texts)
+    chunks = [(*place, length) for place, length in zip(places, lengths, strict=True)]
+    return IndexBlock(ids, chunks, block)

@@ -31,7 +31,7 @@ from backend.repositories.records import (
 from backend.services.drafts import ROLES, UNTITLED, checked_content, cleaned_json, dump_json
 from backend.services.origin import OWN_FORMAT, Origin, split_origin
 from backend.utils.message_parts import MessagePart, content_of, is_plain
-from backend.utils.text_processor import count_tokens, make_title, normalise, title_key
+from backend.utils.text_processor import count_tokens_of, make_title, normalise, title_key
 
 STATUSES = ("complete", "incomplete", "failed")
 EXTERNAL_ID_BYTES = 512
@@ -51,11 +51,14 @@ def conversation_rows(document: DocumentConversation) -> ConversationRows:
     metadata, origin = _origin(document, metadata)
     conversation_id = _conversation_id(document)
     ids = _message_ids(document)
+    bodies = [_body(message.parts) for message in document.messages]
+    tokens = count_tokens_of([content for content, _ in bodies])
     messages, versions, feedback = [], [], []
     for place, message in enumerate(document.messages):
         above = tree.parents[place]
         row = _message_row(
             message,
+            (*bodies[place], tokens[place]),
             (ids[place], conversation_id, None if above is None else ids[above]),
             (tree.positions[place], place in tree.active),
             moments[place],
@@ -239,39 +242,41 @@ def _title_from(messages: Sequence[DocumentMessage]) -> str:
 
 def _message_row(
     message: DocumentMessage,
+    body: tuple[str, str | None, int],
     ids: tuple[str, str, str | None],
     place: tuple[int, bool],
     moment: datetime,
     revision: int,
 ) -> MessageRecord:
-    """``ids`` are its own, its conversation's and its parent's; ``place`` is its depth and whether
-    it is shown."""
+    """``body`` is its content, its parts and how many tokens it takes; ``ids`` are its own, its
+    conversation's and its parent's; ``place`` is its depth and whether it is shown."""
     if message.role not in ROLES or message.status not in STATUSES:
         raise Invalid(f"Unknown role or status: {message.role!r}, {message.status!r}.")
-    content, parts_json = _body(message.parts)
+    content, parts_json, tokens = body
     edited_at = message.edited_at
     if edited_at is None and message.versions:
         edited_at = message.versions[-1].replaced_at
-    return MessageRecord(
+    values = (
         *ids,
         *place,
         message.role,
-        _text(message.name),
+        _text(message.name) if message.name else None,
         content,
         parts_json,
         message.status,
-        _text(message.finish_reason),
-        _text(message.model),
+        _text(message.finish_reason) if message.finish_reason else None,
+        _text(message.model) if message.model else None,
         _count(message.input_tokens),
         _count(message.output_tokens),
         _count(message.reasoning_tokens),
-        count_tokens(content),
+        tokens,
         _json_object(message.metadata),
         moment,
         edited_at,
         revision,
         revision,
     )
+    return MessageRecord._make(values)
 
 
 def _version_rows(message: DocumentMessage, row: MessageRecord) -> list[VersionRecord]:

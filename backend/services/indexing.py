@@ -9,6 +9,7 @@ from itertools import islice
 import anyio.to_thread
 
 from backend.repositories.search_blocks import PreparedSegment
+from backend.repositories.search_changes import text_of
 from backend.repositories.search_index import MessageText, NewChunk, StoredChunk
 from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
 from backend.repositories.store import Store, WriteUnit
@@ -42,9 +43,12 @@ class IndexingService:
         """Brings what a write changed into the index, in its transaction."""
         changes = unit.index_changes
         texts = list(changes.new.values())
-        if changes.segment is not None and changes.segment.message_ids == list(changes.new):
-            await self._add_segment(unit, changes.segment)
-            texts = []
+        segment, imported = changes.segment, changes.imported
+        fits = segment is not None and segment.message_ids == [row.id for row in imported]
+        if segment is not None and fits and not changes.changed:
+            await self._add_segment(unit, segment)
+        else:
+            texts += [text_of(row) for row in imported if row.id not in changes.changed]
         if changes.changed:
             texts += await unit.index.texts(sorted(changes.changed))
         if changes.gone:
