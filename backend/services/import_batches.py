@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 from backend.errors import ConversaError
@@ -88,7 +88,9 @@ class Batch:
         )
 
 
-def batches(documents: Iterable[DocumentConversation | DocumentFailure]) -> Iterator[Batch]:
+def batches(
+    documents: Iterable[DocumentConversation | DocumentFailure],
+) -> Generator[Batch, None, None]:
     """The documents as rows, a batch at a time; as much is read as the batch needs."""
     batch = Batch()
     for document in documents:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, cast
@@ -25,12 +25,13 @@ from backend.services.import_frames import read_frame, unpacked
 LARGE = 8 * 1024 * 1024
 """Bytes from which on a process of its own is worth its start, which takes a second."""
 
+Batches = Generator[Batch, None, None]
 _ROOT = Path(backend.__file__).parent.parent
 _one_process = Lock()
 
 
-async def read_aside(source: Iterator[Batch]) -> AsyncGenerator[Batch, None]:
-    """The batches, each read in a worker thread.
+async def read_aside(source: Batches) -> AsyncGenerator[Batch, None]:
+    """The batches, each read in a worker thread; the source is closed at the end.
 
     The next one is not read while one is being written: the thread would hold the interpreter's
     lock at every step of the transaction, which then takes five times as long.
@@ -44,13 +45,14 @@ async def read_aside(source: Iterator[Batch]) -> AsyncGenerator[Batch, None]:
         # The thread holds the source, which its owner may close as soon as this ends.
         await asyncio.wait([reading])
         reading.cancelled() or reading.exception()
+        source.close()
 
 
-def _started(source: Iterator[Batch]) -> asyncio.Task[Batch | None]:
+def _started(source: Batches) -> asyncio.Task[Batch | None]:
     return asyncio.create_task(anyio.to_thread.run_sync(next, source, None))
 
 
-def placed_batches(documents: Documents) -> Iterator[Batch]:
+def placed_batches(documents: Documents) -> Batches:
     """The batches of what is read in this process, with the place that was reached."""
     for batch in batches(documents):
         batch.position, batch.total = documents.position, documents.total
@@ -59,7 +61,7 @@ def placed_batches(documents: Documents) -> Iterator[Batch]:
 
 def batches_of(
     documents: Documents, source: Path | BinaryIO, format_: str | None, name: str | None = None
-) -> Iterator[Batch]:
+) -> Batches:
     """The batches of an opened source, which another process reads where that is worth it. One
     import at a time has another: memory is bounded for any number of them."""
     place = _place(source) if (documents.total or 0) >= LARGE and _cores() > 1 else None
@@ -84,7 +86,7 @@ def _place(source: Path | BinaryIO) -> Path | int | None:
         return None
 
 
-def _from_process(source: Path | int, format_: str | None, name: str | None) -> Iterator[Batch]:
+def _from_process(source: Path | int, format_: str | None, name: str | None) -> Batches:
     path = f"fd:{source}" if isinstance(source, int) else str(source.absolute())
     command = [sys.executable, "-m", "backend.services.import_worker"]
     process = subprocess.Popen(

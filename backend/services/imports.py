@@ -22,7 +22,7 @@ from backend.retrieval.blocks import runs_of
 from backend.security.viewer import Viewer
 from backend.services.import_batches import Batch, ImportFailure, ImportItem, batches, block_of
 from backend.services.import_index import IndexBlock
-from backend.services.import_reading import batches_of, read_aside
+from backend.services.import_reading import Batches, batches_of, read_aside
 from backend.services.import_writes import Result, refusal, rehearse, still_to_do, write
 
 FAILURES_LISTED = 1000
@@ -125,7 +125,7 @@ class ImportService:
         return await self._run(viewer, batches(documents), options)
 
     async def _run(
-        self, viewer: Viewer, source: Iterator[Batch], options: ImportOptions | None
+        self, viewer: Viewer, source: Batches, options: ImportOptions | None
     ) -> ImportReport:
         options = options or ImportOptions()
         report = ImportReport()
