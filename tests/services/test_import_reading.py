@@ -65,9 +65,7 @@ def readers() -> list[int]:
     """The processes that read files for this one."""
     tasks = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     started = [int(pid) for each in tasks for pid in each.read_text().split()]
-    return [
-        pid for pid in started if b"import_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    return [pid for pid in started if b"import_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest.fixture(autouse=True)
