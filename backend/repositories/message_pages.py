@@ -27,6 +27,8 @@ from backend.repositories.pages import Window
 from backend.repositories.records import MessageRecord
 from backend.repositories.rows import Column
 
+KEPT_PIECES = 8
+
 COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
 # What a page is put together by, and what its cursors and unfinished messages are made of.
 NEEDED = frozenset(["id", "conversation_id", "status", "added_revision"])
@@ -126,7 +128,9 @@ def limited(shape: Shape) -> Select[Any]:
 def put_together(shape: Shape, ids: Sequence[str]) -> Any:
     """The same of several conversations, as SQLite takes it."""
     pieces = (_range(shape, each).subquery() for each in ids)
-    return union_all(*(select(*each.columns) for each in pieces))
+    made = union_all(*(select(*each.columns) for each in pieces))
+    # There is one for every number of conversations, and one of many takes megabytes to keep.
+    return made if len(ids) <= KEPT_PIECES else made.execution_options(compiled_cache=None)
 
 
 def _range(shape: Shape, conversation_id: ColumnElement[str] | Any) -> Select[Any]:
