@@ -27,7 +27,8 @@ from backend.repositories.pages import Window
 from backend.repositories.records import MessageRecord
 from backend.repositories.rows import Column
 
-KEPT_PIECES = 8
+NOBODY = "00000000-0000-0000-0000-000000000000"
+MOST_PADDED = 256
 
 COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
 # What a page is put together by, and what its cursors and unfinished messages are made of.
@@ -127,10 +128,11 @@ def limited(shape: Shape) -> Select[Any]:
 
 def put_together(shape: Shape, ids: Sequence[str]) -> Any:
     """The same of several conversations, as SQLite takes it."""
-    pieces = (_range(shape, each).subquery() for each in ids)
-    made = union_all(*(select(*each.columns) for each in pieces))
-    # There is one for every number of conversations, and one of many takes megabytes to keep.
-    return made if len(ids) <= KEPT_PIECES else made.execution_options(compiled_cache=None)
+    # Each number of pieces is a statement of its own, large to keep: there are few such numbers.
+    padded = 1 << (len(ids) - 1).bit_length()
+    nobody = [NOBODY] * (padded - len(ids) if padded <= MOST_PADDED else 0)
+    pieces = (_range(shape, each).subquery() for each in (*ids, *nobody))
+    return union_all(*(select(*each.columns) for each in pieces))
 
 
 def _range(shape: Shape, conversation_id: ColumnElement[str] | Any) -> Select[Any]:
