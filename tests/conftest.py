@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 
 from backend.config import PREFIX, Settings
 from backend.database.database import Database
+from backend.repositories import rows
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.container import Services
@@ -35,6 +36,13 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("conversa")
 for name in [name for name in os.environ if name.startswith(PREFIX)]:
     del os.environ[name]  # The tests say themselves what is set.
+
+
+@pytest.fixture(autouse=True)
+def own_choices_of_columns() -> None:
+    """Each test begins as a new process does: what others have read decides nothing."""
+    rows.chosen_columns.cache_clear()
+    rows._choices.clear()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,16 +24,21 @@ async def insert_rows(
     """Stores rows given in the order of ``names``; the driver's errors come wrapped as always."""
     statement, converters = _prepared(table, names, connection.dialect)
     for start in range(0, len(rows), ROWS):
-        chunk = [_values(row, converters) for row in rows[start : start + ROWS]]
+        chunk = _values(rows[start : start + ROWS], converters)
         await send(connection, statement, chunk)
 
 
-def _values(row: Iterable[Any], converters: Sequence[tuple[int, Any]]) -> tuple[Any, ...]:
-    values = list(row)
+def _values(
+    rows: Sequence[tuple[Any, ...]], converters: Sequence[tuple[int, Any]]
+) -> Sequence[tuple[Any, ...]]:
+    """The rows as the driver takes them, converted column by column: most values come often."""
+    if not converters:
+        return rows
+    columns = list(zip(*rows, strict=True))
     for place, convert in converters:
-        if values[place] is not None:
-            values[place] = convert(values[place])
-    return tuple(values)
+        known = {value: convert(value) for value in set(columns[place]) if value is not None}
+        columns[place] = tuple(map(known.get, columns[place]))
+    return list(zip(*columns, strict=True))
 
 
 @lru_cache(maxsize=64)
@@ -42,8 +47,8 @@ def _prepared(
 ) -> tuple[str, tuple[tuple[int, Any], ...]]:
     """An INSERT as the driver takes it, and what turns values into the driver's own.
 
-    Core takes 21 µs a message to put the same parameters into the same order for every row; this
-    takes 7, all of them on the event loop.
+    Core takes 21 µs a message to put the same parameters into the same order for every row, all of
+    them on the event loop.
     """
     compiled = insert(table).compile(dialect=dialect, column_keys=list(names))
     converters = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -23,6 +23,7 @@ from backend.models import (
 from backend.repositories.bulk import ROWS, insert_rows
 from backend.repositories.records import (
     ConversationRecord,
+    ConversationRows,
     FeedbackRecord,
     MessageRecord,
     VersionRecord,
@@ -35,22 +36,6 @@ TAG_FIELDS = ("conversation_id", "tag", "ordinal")
 
 class RowsRefused(Exception):
     """The database refused rows that were thought to be good; the text is its reason."""
-
-
-@dataclass(slots=True)
-class ConversationRows:
-    """A conversation with all that belongs to it; messages stand parents first.
-
-    ``conversation.owner_revision`` is given when the rows are stored. ``leaf_id`` is where the
-    active branch ends.
-    """
-
-    conversation: ConversationRecord
-    messages: list[MessageRecord]
-    tags: list[str] = field(default_factory=list)
-    versions: list[VersionRecord] = field(default_factory=list)
-    feedback: list[FeedbackRecord] = field(default_factory=list)
-    leaf_id: str | None = None
 
 
 class ImportRepository:

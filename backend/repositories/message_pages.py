@@ -30,6 +30,9 @@ from backend.repositories.prepared import Prepared, PreparedOfIds
 from backend.repositories.records import MessageRecord
 from backend.repositories.rows import Column
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
+MOST_PADDED = 256
+
 COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
 # What a page is put together by, and what its cursors and unfinished messages are made of.
 NEEDED = frozenset(["id", "conversation_id", "status", "added_revision"])
@@ -136,7 +139,10 @@ def limited(shape: Shape) -> Prepared:
 
 def put_together(shape: Shape, ids: Sequence[str]) -> Any:
     """The same of several conversations, as SQLite takes it."""
-    pieces = (_range(shape, each).subquery() for each in ids)
+    # Each number of pieces is a statement of its own, large to keep: there are few such numbers.
+    padded = 1 << (len(ids) - 1).bit_length()
+    nobody = [NOBODY] * (padded - len(ids) if padded <= MOST_PADDED else 0)
+    pieces = (_range(shape, each).subquery() for each in (*ids, *nobody))
     return union_all(*(select(*each.columns) for each in pieces))
 
 

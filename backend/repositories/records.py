@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -73,6 +74,22 @@ class FeedbackRecord(NamedTuple):
     comment: str | None
     tags_json: str
     updated_at: datetime
+
+
+@dataclass(slots=True)
+class ConversationRows:
+    """A conversation with all that belongs to it; messages stand parents first.
+
+    ``conversation.owner_revision`` is given when the rows are stored. ``leaf_id`` is where the
+    active branch ends.
+    """
+
+    conversation: ConversationRecord
+    messages: list[MessageRecord]
+    tags: list[str] = field(default_factory=list)
+    versions: list[VersionRecord] = field(default_factory=list)
+    feedback: list[FeedbackRecord] = field(default_factory=list)
+    leaf_id: str | None = None
 
 
 class SiblingRecord(NamedTuple):

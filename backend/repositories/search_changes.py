@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from backend.repositories.conversations import ConversationRepository
 from backend.repositories.imports import ImportRepository
 from backend.repositories.messages import MessageRepository
 from backend.repositories.records import FeedbackRecord, MessageRecord, TreeRecord, VersionRecord
+from backend.repositories.search_blocks import PreparedSegment
 from backend.repositories.search_index import (
     MessageText,
     NewChunk,
@@ -35,16 +36,20 @@ def text_of(row: MessageRecord) -> MessageText:
 class IndexChanges:
     """Texts that are new, messages whose text is another now, and chunks whose text is gone.
 
-    ``prepared`` are chunks that were made of texts before the write began.
+    ``imported`` are new messages as well, by the thousand. ``segment`` holds what was made of these
+    before the write began; it is used where it is of all of them. So it is with ``prepared``, the
+    chunks of messages that are written a few at a time.
     """
 
     new: dict[str, MessageText] = field(default_factory=dict)
+    imported: list[MessageRecord] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
     gone: list[StoredChunk] = field(default_factory=list)
-    prepared: Mapping[MessageText, list[NewChunk]] = field(default_factory=dict)
+    segment: PreparedSegment | None = None
+    prepared: dict[MessageText, list[NewChunk]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.new or self.changed or self.gone)
+        return bool(self.new or self.imported or self.changed or self.gone)
 
     def add(self, row: MessageText, status: str) -> None:
         """Notes a new message; one that is still being written is indexed when it is finished."""
@@ -127,5 +132,4 @@ class IndexedImports(ImportRepository):
     ) -> None:
         """Stores new messages, parents first, with what hangs on them; raises RowsRefused."""
         await super().insert_messages(messages, versions, feedback)
-        for row in messages:
-            self._changes.add(text_of(row), row.status)
+        self._changes.imported += [row for row in messages if row.status != STREAMING]

@@ -12,6 +12,7 @@ from backend.models import SearchIndex, SearchPending, SearchPostings, SearchSeg
 from backend.models.types import SortKey
 from backend.repositories.bulk import insert_rows
 from backend.repositories.dialect_lists import given, statement
+from backend.repositories.search_blocks import NewChunk, store_chunks
 
 TERMS_A_STEP = 200
 ROWS_A_STEP = 2000
@@ -106,6 +107,18 @@ class SegmentRepository:
         """Stores runs."""
         await insert_rows(self._connection, SearchPostings.__table__, PostingRow._fields, rows)
 
+    async def insert_chunks(self, first: int, chunks: Sequence[NewChunk]) -> None:
+        """Stores chunks that do not wait, numbered from ``first`` on."""
+        await store_chunks(self._connection, self._owner_id, first, chunks)
+
+    async def flushed_to(self, number: int) -> None:
+        """Says up to which number all chunks are in segments."""
+        await self._connection.execute(
+            update(SearchIndex)
+            .where(SearchIndex.owner_id == self._owner_id)
+            .values(flushed_number=number)
+        )
+
     async def flushed(self, numbers: Sequence[int]) -> None:
         """Takes chunks off those that wait: they are in a segment now."""
         await self._connection.execute(
@@ -118,11 +131,7 @@ class SegmentRepository:
                 SearchPending.owner_id == self._owner_id, SearchPending.number.in_(numbers)
             )
         )
-        await self._connection.execute(
-            update(SearchIndex)
-            .where(SearchIndex.owner_id == self._owner_id)
-            .values(flushed_number=numbers[-1])
-        )
+        await self.flushed_to(numbers[-1])
 
     async def holding(self, terms: Sequence[str], low: int, high: int) -> list[PostingRow]:
         """The runs of these terms that may hold chunks from ``low`` to ``high``, of any segment."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from itertools import pairwise
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 VERSION = 1
@@ -32,7 +33,6 @@ _SPACELESS = (
 _MARKED = "\u0900-\u1cff"
 _EMOJI = "\u2600-\u27bf\U0001f000-\U0001faff"
 
-_ASCII_WORD = re.compile(r"[a-z0-9]+")
 _WORD = re.compile(rf"(?:[^\W_]|[{_MARKED}])+|[{_EMOJI}]")
 _SPACELESS_RUN = re.compile(rf"[{_SPACELESS}]+")
 _COMPOUND = re.compile(
@@ -50,6 +50,20 @@ _CAMEL = re.compile(
 # Most messages hold no identifier, which these find out faster than the patterns above.
 _COMPOUND_HINT = re.compile(r"[-_./:\\@+?=&%~\#][\w+]|\#")
 _CAMEL_HINT = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]{2}")
+MARK = b"\xff"
+"""No byte of ASCII, and a word of its own to ``ascii_words``: it may stand between texts."""
+
+# ASCII goes faster still: by tables that show only the kinds of characters, or only the words.
+_KINDS = bytes(
+    ord("a" if c.islower() or c.isdigit() else "A" if c.isupper() else c if c in "_#" else
+        "_" if c == "+" else "-" if c in r"-./:\@?=&%~" else " ")
+    for c in map(chr, range(128))
+)  # fmt: skip
+_KINDS += bytes(127) + MARK
+_COMPOUND_KINDS = (b"-a", b"-A", b"#", b"_a", b"_A", b"-_", b"__")
+_CAMEL_KINDS = (b"aA", b"AAaa")
+_ASCII_WORDS = bytes(ord(c.lower() if c.isalnum() else " ") for c in map(chr, range(128)))
+_ASCII_WORDS += bytes(127) + MARK
 _CAMEL_JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 
 
@@ -108,7 +122,8 @@ def terms(text: str) -> list[str]:
     """
     found: list[str] = []
     if text.isascii():
-        found += [w[:5] if w.isalpha() else w[:64] for w in _ASCII_WORD.findall(text.lower())]
+        words = text.encode().translate(_ASCII_WORDS).decode().split()
+        found += [w[:5] if w.isalpha() else w[:64] for w in words]
     else:
         for word in _WORD.findall(text.translate(_FOLD)):
             if word.isascii():
@@ -116,14 +131,39 @@ def terms(text: str) -> list[str]:
                 continue
             for run, spaceless in _runs(word):
                 found += [*run, *_pairs(run)] if spaceless else [stem(run)]
-    found += [span.term for span in _identifiers(text)]
+    found += identifiers(text)
     return found
+
+
+def ascii_words(text: bytes) -> list[bytes]:
+    """The folded words of a text of ASCII, in order: ``stem`` makes terms of them."""
+    return text.translate(_ASCII_WORDS).split()
+
+
+def suspects(texts: Sequence[str]) -> list[int]:
+    """The places of those texts, all of ASCII, that may hold identifiers."""
+    kinds = MARK.decode("latin-1").join(texts).encode("latin-1").translate(_KINDS)
+    ends = list(accumulate(len(text) + 1 for text in texts))
+    found = set()
+    for pattern in (*_COMPOUND_KINDS, *_CAMEL_KINDS):
+        at = kinds.find(pattern)
+        while at >= 0:
+            place = bisect_right(ends, at)
+            found.add(place)
+            at = kinds.find(pattern, ends[place])
+    return sorted(found)
+
+
+def identifiers(text: str) -> list[str]:
+    """The terms of a text that stand for identifiers."""
+    hints = _hints(text)
+    return [span.term for span in _identifiers(text, *hints)] if any(hints) else []
 
 
 def spans(text: str) -> list[Span]:
     """The terms that ``terms`` gives, each with its place in the text."""
     found = _words(text.lower()) if text.isascii() else _unfolded(text)
-    return found + list(_identifiers(text))
+    return found + list(_identifiers(text, *_hints(text)))
 
 
 def asked(text: str, ignored: frozenset[str] = frozenset()) -> list[str]:
@@ -139,7 +179,7 @@ def asked(text: str, ignored: frozenset[str] = frozenset()) -> list[str]:
                 found += _pairs(run) or [run]
             elif run not in ignored:
                 found.append(stem(run))
-    found += [span.term for span in _identifiers(text) if span.term not in ignored]
+    found += [term for term in identifiers(text) if term not in ignored]
     return list(dict.fromkeys(found))
 
 
@@ -210,13 +250,31 @@ def _end(text: str, last: int) -> int:
     return end
 
 
-def _identifiers(text: str) -> Iterator[Span]:
+def _identifiers(text: str, compound: bool, camel: bool) -> Iterator[Span]:
     """Identifiers as wholes, and the parts of a camel case one, which no word boundary shows."""
-    if _COMPOUND_HINT.search(text):
+    if compound:
         for match in _COMPOUND.finditer(text):
             yield Span(_whole(match[0]), match.start(), match.end())
-    if _CAMEL_HINT.search(text):
+    if camel:
         yield from _camel_spans(text)
+
+
+def _hints(text: str) -> tuple[bool, bool]:
+    """Whether there may be identifiers joined by signs, and whether by capitals."""
+    if not text.isascii():
+        return bool(_COMPOUND_HINT.search(text)), bool(_CAMEL_HINT.search(text))
+    kinds = text.encode().translate(_KINDS)
+    # Spelled out: a loop of any kind takes three times as long.
+    compound = (
+        b"-a" in kinds
+        or b"-A" in kinds
+        or b"#" in kinds
+        or b"_a" in kinds
+        or b"_A" in kinds
+        or b"-_" in kinds
+        or b"__" in kinds
+    )
+    return compound, b"aA" in kinds or b"AAaa" in kinds
 
 
 def _camel_spans(text: str) -> Iterator[Span]:

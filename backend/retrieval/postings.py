@@ -37,7 +37,7 @@ POSTING_BYTES = 6
 RUN_LENGTH = 320
 """Postings of a row: 1,920 bytes, which both databases keep inside the row."""
 
-_MAX_FREQUENCY = 255
+MAX_FREQUENCY = 255
 _STEPS_PER_DOUBLING = 16
 _pack = struct.Struct("<IBB").pack
 
@@ -89,10 +89,10 @@ def decode(runs: Iterable[bytes]) -> Postings:
     """The postings of one term, from its runs in any order; where several know a chunk, the first
     of them is believed."""
     given = list(runs)
-    records = np.frombuffer(b"".join(sorted(given, key=_first_of)), _record())
+    records = np.frombuffer(b"".join(sorted(given, key=_first_of)), record())
     numbers = records["number"].astype(np.uint32)
     if len(numbers) > 1 and not np.all(numbers[1:] > numbers[:-1]):
-        records = np.frombuffer(b"".join(given), _record())
+        records = np.frombuffer(b"".join(given), record())
         numbers, first = np.unique(records["number"].astype(np.uint32), return_index=True)
         records = records[first]
     return Postings(numbers, records["frequency"].astype(np.float32), lengths()[records["length"]])
@@ -113,7 +113,7 @@ def waiting(chunks: str, terms: Iterable[str]) -> dict[str, bytes]:
     found = {}
     for term in terms:
         packed = [
-            _pack(line.number, min(line.terms.count(term), _MAX_FREQUENCY), line.code)
+            _pack(line.number, min(line.terms.count(term), MAX_FREQUENCY), line.code)
             for line in _lines_with(f" {term} ", text, lines)
         ]
         if packed:
@@ -166,7 +166,7 @@ def segment(chunks: Iterable[tuple[int, str]]) -> Iterator[Run]:
     for number, joined in chunks:
         code = length_code(word_count(joined))
         for term, count in Counter(joined.split()).items():
-            posting = _pack(number, min(count, _MAX_FREQUENCY), code)
+            posting = _pack(number, min(count, MAX_FREQUENCY), code)
             if term in packed:
                 packed[term].append(posting)
             else:
@@ -190,7 +190,7 @@ def without(data: bytes, numbers: Iterable[int]) -> bytes:
 
     The row keeps its ``first_number``, which then is a lower bound.
     """
-    records = np.frombuffer(data, _record())
+    records = np.frombuffer(data, record())
     gone = np.fromiter(numbers, np.uint32)
     return records[~np.isin(records["number"], gone)].tobytes()
 
@@ -210,7 +210,7 @@ def _first_number(run: Run) -> int:
 
 def _sorted(data: bytes) -> bytes:
     """Postings in ascending order: those of two segments may interleave."""
-    records = np.frombuffer(data, _record())
+    records = np.frombuffer(data, record())
     numbers = records["number"]
     if np.all(numbers[1:] > numbers[:-1]):
         return data
@@ -224,5 +224,6 @@ def _runs(term: str, data: bytes) -> Iterator[Run]:
 
 
 @cache
-def _record() -> np.dtype[np.void]:
+def record() -> np.dtype[np.void]:
+    """How a posting is stored."""
     return np.dtype([("number", "<u4"), ("frequency", "u1"), ("length", "u1")])

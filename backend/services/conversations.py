@@ -18,6 +18,7 @@ from backend.security.viewer import Viewer
 from backend.services.appending import SHORT, Chain, Prepared, is_repeated
 from backend.services.counting import ready_to_count
 from backend.services.drafts import (
+    UNTITLED,
     MessageDraft,
     checked_id,
     message_values,
@@ -27,8 +28,6 @@ from backend.services.drafts import (
 )
 from backend.services.editing import ConversationEdit
 from backend.utils.text_processor import make_title, title_key
-
-UNTITLED = "New conversation"
 
 
 @dataclass(frozen=True, slots=True)

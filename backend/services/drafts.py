@@ -15,6 +15,7 @@ from backend.ids import parse_id
 from backend.utils.message_parts import MessagePart, content_of, is_plain
 from backend.utils.text_processor import count_tokens, normalise
 
+UNTITLED = "New conversation"
 ROLES = ("system", "developer", "user", "assistant", "tool")
 Path = tuple[str, ...]
 

@@ -13,8 +13,12 @@ from backend.formats.document import (
     DocumentMessage,
     DocumentVersion,
 )
-from backend.repositories.imports import ConversationRows
-from backend.repositories.records import FeedbackRecord, MessageRecord, VersionRecord
+from backend.repositories.records import (
+    ConversationRows,
+    FeedbackRecord,
+    MessageRecord,
+    VersionRecord,
+)
 from backend.services.origin import OWN_FORMAT, Origin, with_origin
 from backend.utils.message_parts import MessagePart, text_part
 

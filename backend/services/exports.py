@@ -11,7 +11,7 @@ import anyio.to_thread
 from backend.errors import UnsupportedFormat
 from backend.formats import conversa, markdown, openai_write, openwebui_write
 from backend.formats.document import DocumentConversation
-from backend.repositories.imports import ConversationRows
+from backend.repositories.records import ConversationRows
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.export_documents import document_of

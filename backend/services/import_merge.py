@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from backend.repositories.chunks import STREAMING
-from backend.repositories.imports import ConversationRows
 from backend.repositories.records import (
     ConversationRecord,
+    ConversationRows,
     FeedbackRecord,
     MessageRecord,
     VersionRecord,

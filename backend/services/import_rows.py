@@ -20,19 +20,18 @@ import orjson
 from backend import limits
 from backend.errors import Invalid, TooLarge
 from backend.formats.document import DocumentConversation, DocumentMessage
-from backend.ids import derived_id, parse_id
-from backend.repositories.imports import ConversationRows
+from backend.ids import derived_id, derived_ids, parse_id
 from backend.repositories.records import (
     ConversationRecord,
+    ConversationRows,
     FeedbackRecord,
     MessageRecord,
     VersionRecord,
 )
-from backend.services.conversations import UNTITLED
-from backend.services.drafts import ROLES, checked_content, cleaned_json, dump_json
+from backend.services.drafts import ROLES, UNTITLED, checked_content, cleaned_json, dump_json
 from backend.services.origin import OWN_FORMAT, Origin, split_origin
 from backend.utils.message_parts import MessagePart, content_of, is_plain
-from backend.utils.text_processor import count_tokens, make_title, normalise, title_key
+from backend.utils.text_processor import count_tokens_of, make_title, normalise, title_key
 
 STATUSES = ("complete", "incomplete", "failed")
 EXTERNAL_ID_BYTES = 512
@@ -51,21 +50,19 @@ def conversation_rows(document: DocumentConversation) -> ConversationRows:
     metadata, title, tags = _described(document)
     metadata, origin = _origin(document, metadata)
     conversation_id = _conversation_id(document)
-    names = (document.format, document.external_id)
-    ids = [_message_id(document, message, names) for message in document.messages]
+    ids = _message_ids(document)
+    bodies = [_body(message.parts) for message in document.messages]
+    tokens = count_tokens_of([content for content, _ in bodies])
     messages, versions, feedback = [], [], []
     for place, message in enumerate(document.messages):
         above = tree.parents[place]
-        row = MessageRecord(
-            **_message_values(message),
-            id=ids[place],
-            conversation_id=conversation_id,
-            parent_id=None if above is None else ids[above],
-            position=tree.positions[place],
-            active=place in tree.active,
-            created_at=moments[place],
-            added_revision=place + 2,
-            revision=place + 2,
+        row = _message_row(
+            message,
+            (*bodies[place], tokens[place]),
+            (ids[place], conversation_id, None if above is None else ids[above]),
+            (tree.positions[place], place in tree.active),
+            moments[place],
+            place + 2,
         )
         messages.append(row)
         if message.versions:
@@ -165,11 +162,13 @@ def _conversation_id(document: DocumentConversation) -> str:
     return own or derived_id(document.created_at, document.format, document.external_id)
 
 
-def _message_id(
-    document: DocumentConversation, message: DocumentMessage, names: tuple[str, str]
-) -> str:
-    own = parse_id(message.id) if document.format == OWN_FORMAT else None
-    return own or derived_id(message.created_at or document.created_at, *names, message.id)
+def _message_ids(document: DocumentConversation) -> list[str]:
+    derived = derived_ids((document.format, document.external_id))
+    start, own = document.created_at, document.format == OWN_FORMAT
+    return [
+        (own and parse_id(message.id)) or derived(message.created_at or start, message.id)
+        for message in document.messages
+    ]
 
 
 def _origin(
@@ -241,29 +240,43 @@ def _title_from(messages: Sequence[DocumentMessage]) -> str:
     return UNTITLED
 
 
-def _message_values(message: DocumentMessage) -> dict[str, Any]:
-    """The columns a message fills by itself."""
+def _message_row(
+    message: DocumentMessage,
+    body: tuple[str, str | None, int],
+    ids: tuple[str, str, str | None],
+    place: tuple[int, bool],
+    moment: datetime,
+    revision: int,
+) -> MessageRecord:
+    """``body`` is its content, its parts and how many tokens it takes; ``ids`` are its own, its
+    conversation's and its parent's; ``place`` is its depth and whether it is shown."""
     if message.role not in ROLES or message.status not in STATUSES:
         raise Invalid(f"Unknown role or status: {message.role!r}, {message.status!r}.")
-    content, parts_json = _body(message.parts)
+    content, parts_json, tokens = body
     edited_at = message.edited_at
     if edited_at is None and message.versions:
         edited_at = message.versions[-1].replaced_at
-    return {
-        "role": message.role,
-        "name": _text(message.name),
-        "content": content,
-        "parts_json": parts_json,
-        "status": message.status,
-        "finish_reason": _text(message.finish_reason),
-        "model": _text(message.model),
-        "input_tokens": _count(message.input_tokens),
-        "output_tokens": _count(message.output_tokens),
-        "reasoning_tokens": _count(message.reasoning_tokens),
-        "token_count": count_tokens(content),
-        "metadata_json": _json_object(message.metadata),
-        "edited_at": edited_at,
-    }
+    values = (
+        *ids,
+        *place,
+        message.role,
+        _text(message.name) if message.name else None,
+        content,
+        parts_json,
+        message.status,
+        _text(message.finish_reason) if message.finish_reason else None,
+        _text(message.model) if message.model else None,
+        _count(message.input_tokens),
+        _count(message.output_tokens),
+        _count(message.reasoning_tokens),
+        tokens,
+        _json_object(message.metadata),
+        moment,
+        edited_at,
+        revision,
+        revision,
+    )
+    return MessageRecord._make(values)
 
 
 def _version_rows(message: DocumentMessage, row: MessageRecord) -> list[VersionRecord]:

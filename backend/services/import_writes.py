@@ -19,14 +19,16 @@ Result = int | None | ImportFailure
 was nothing new in it; or why it failed."""
 
 
-async def still_to_do(unit: ReadUnit, items: Sequence[ImportItem]) -> list[ImportItem]:
-    """Those of the conversations that are not here exactly as their source last told them."""
+async def still_to_do(unit: ReadUnit, items: Sequence[ImportItem]) -> tuple[list[ImportItem], bool]:
+    """Those of the conversations that are not here exactly as their source last told them, and
+    whether none of these is here."""
     here = await _found(unit, items)
-    return [
-        item
+    left = [
+        (item, found)
         for item, found in zip(items, here, strict=True)
         if found is None or not _same(item, found)
     ]
+    return [item for item, _ in left], all(found is None for _, found in left)
 
 
 async def write(unit: WriteUnit, items: Sequence[ImportItem]) -> list[Result]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,21 +14,16 @@ import anyio.to_thread
 from backend.errors import UnsupportedFormat
 from backend.formats.document import DocumentConversation, DocumentFailure
 from backend.formats.errors import UnsupportedFormat as UnknownShape
-from backend.formats.reader import Documents, open_documents, read_documents, read_value
+from backend.formats.reader import open_documents, read_documents, read_value
 from backend.repositories.imports import RowsRefused
-from backend.repositories.search_changes import text_of
-from backend.repositories.search_index import MessageText
+from backend.repositories.search_blocks import PreparedSegment
 from backend.repositories.store import Store
+from backend.retrieval.blocks import runs_of
 from backend.security.viewer import Viewer
-from backend.services.import_batches import (
-    Batch,
-    ImportFailure,
-    ImportItem,
-    batches,
-    read_aside,
-)
+from backend.services.import_batches import Batch, ImportFailure, ImportItem, batches, block_of
+from backend.services.import_index import IndexBlock
+from backend.services.import_reading import Batches, batches_of, read_aside
 from backend.services.import_writes import Result, refusal, rehearse, still_to_do, write
-from backend.services.indexing import prepared_chunks
 
 FAILURES_LISTED = 1000
 """How many failures a report names; all are counted, and all go to ``on_failure``."""
@@ -64,8 +60,9 @@ class ImportOptions:
     on_failure: Callable[[ImportFailure], None] | None = None
 
 
-def _texts(items: Sequence[ImportItem]) -> list[MessageText]:
-    return [text_of(row) for item in items for row in item.rows.messages]
+def _segment(block: IndexBlock) -> PreparedSegment:
+    runs = partial(runs_of, block.block)
+    return PreparedSegment(block.message_ids, block.chunks, block.block.length, runs)
 
 
 class ImportService:
@@ -90,7 +87,7 @@ class ImportService:
         with _known_shapes():
             documents = await anyio.to_thread.run_sync(open_documents, path, format_)
         with documents:
-            return await self.run(viewer, documents, options)
+            return await self._run(viewer, batches_of(documents, path, format_), options)
 
     async def from_stream(
         self,
@@ -104,7 +101,7 @@ class ImportService:
         with _known_shapes():
             documents = await anyio.to_thread.run_sync(read_documents, stream, format_, name)
         with documents:
-            return await self.run(viewer, documents, options)
+            return await self._run(viewer, batches_of(documents, stream, format_, name), options)
 
     async def from_value(
         self,
@@ -125,13 +122,17 @@ class ImportService:
         options: ImportOptions | None = None,
     ) -> ImportReport:
         """Imports documents as they come."""
+        return await self._run(viewer, batches(documents), options)
+
+    async def _run(
+        self, viewer: Viewer, source: Batches, options: ImportOptions | None
+    ) -> ImportReport:
         options = options or ImportOptions()
         report = ImportReport()
-        async with aclosing(read_aside(batches(documents))) as found:
+        async with aclosing(read_aside(source)) as found:
             async for batch in found:
                 await self._import(viewer, batch, report, options)
-                if isinstance(documents, Documents):
-                    report.position, report.total = documents.position, documents.total
+                report.position, report.total = batch.position, batch.total
                 if options.on_batch is not None:
                     options.on_batch(report)
         return report
@@ -142,25 +143,29 @@ class ImportService:
         report.formats += [each for each in batch.formats if each not in report.formats]
         results: list[Result] = [*batch.failures]
         async with self._store.read(viewer) as unit:
-            items = await still_to_do(unit, batch.items)
+            items, are_new = await still_to_do(unit, batch.items)
             report.unchanged += len(batch.items) - len(items)
             if options.dry_run:
                 results += await rehearse(unit, items)
         if not options.dry_run:
-            results += await self._write(viewer, items)
+            block = batch.block if len(items) == len(batch.items) else None
+            if are_new and block is None:
+                # Analysis takes as long as the rest of the write, in which nobody else could write.
+                block = await anyio.to_thread.run_sync(block_of, items)
+            results += await self._write(viewer, items, block if are_new else None)
         for result in results:
             _count(result, report, options)
 
-    async def _write(self, viewer: Viewer, items: Sequence[ImportItem]) -> list[Result]:
+    async def _write(
+        self, viewer: Viewer, items: Sequence[ImportItem], block: IndexBlock | None = None
+    ) -> list[Result]:
         """Stores conversations in one transaction, or, where the database refuses one of them, each
         in its own; see `Result`."""
         if not items:
             return []
         try:
-            # Analysis takes as long as the rest of the write, in which nobody else could write.
-            chunks = await anyio.to_thread.run_sync(prepared_chunks, _texts(items))
             async with self._store.write(viewer) as unit:
-                unit.index_changes.prepared = chunks
+                unit.index_changes.segment = None if block is None else _segment(block)
                 return await write(unit, items)
         except RowsRefused as error:
             if len(items) == 1:

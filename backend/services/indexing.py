@@ -8,6 +8,8 @@ from itertools import islice
 
 import anyio.to_thread
 
+from backend.repositories.search_blocks import PreparedSegment
+from backend.repositories.search_changes import text_of
 from backend.repositories.search_index import MessageText, NewChunk, Reserved, StoredChunk
 from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
 from backend.repositories.store import Store, WriteUnit
@@ -15,10 +17,8 @@ from backend.retrieval.analysis import VERSION
 from backend.retrieval.documents import Indexed, indexed
 from backend.retrieval.postings import SCOPE, decode, segment, terms_of, without, word_count
 from backend.retrieval.segments import PENDING_CHUNKS
-from backend.utils.recalled import OPENING, without_recalled
-from backend.utils.text_processor import split_text
+from backend.services.chunking import own_content, ranges
 
-CHUNK_CHARACTERS = 1000
 INLINE_CHUNKS = 4096
 """So many waiting chunks become a segment in the write that brings them."""
 
@@ -44,6 +44,12 @@ class IndexingService:
         """Brings what a write changed into the index, in its transaction."""
         changes = unit.index_changes
         texts = list(changes.new.values())
+        segment, imported = changes.segment, changes.imported
+        fits = segment is not None and segment.message_ids == [row.id for row in imported]
+        if segment is not None and fits and not changes.changed:
+            await self._add_segment(unit, segment)
+        else:
+            texts += [text_of(row) for row in imported if row.id not in changes.changed]
         if changes.changed:
             texts += await unit.index.texts(sorted(changes.changed))
         if changes.gone:
@@ -80,16 +86,40 @@ class IndexingService:
         if waiting >= INLINE_CHUNKS:
             self._full.add(owner_id)
         elif waiting >= PENDING_CHUNKS:
-            self.due.add(owner_id)
-            self.wake.set()
+            self._tidy_later(owner_id)
         return waiting
+
+    async def _add_segment(self, unit: WriteUnit, prepared: PreparedSegment) -> None:
+        """Adds messages whose chunks need not wait: what waits becomes a segment before them."""
+        count = len(prepared.chunks)
+        reserved = await unit.index.reserve(count, VERSION)
+        if reserved.first - 1 > reserved.flushed:
+            while await flush(unit.segments):
+                pass
+            self._full.discard(unit.owner_id)
+        last = reserved.first + count - 1
+        await unit.segments.insert_chunks(reserved.first, prepared.chunks)
+        row = SegmentRecord(0, reserved.first, last, count, prepared.terms)
+        segment_id = await unit.segments.insert(row, ready=True)
+        runs = await anyio.to_thread.run_sync(
+            lambda: [PostingRow(segment_id, *run) for run in prepared.runs(reserved.first)]
+        )
+        await unit.segments.insert_postings(runs)
+        await unit.segments.flushed_to(last)
+        if self.for_vectors is not None:
+            await self.for_vectors(unit, reserved.first, count)
+        self._tidy_later(unit.owner_id)
+
+    def _tidy_later(self, owner_id: int) -> None:
+        self.due.add(owner_id)
+        self.wake.set()
 
 
 def chunks_of(texts: Iterable[MessageText]) -> list[NewChunk]:
     """Messages in pieces with their terms; a message without text is one piece of nothing."""
     made = []
     for text in map(_own, texts):
-        for ordinal, (start, end) in enumerate(_ranges(text.content)):
+        for ordinal, (start, end) in enumerate(ranges(text.content)):
             terms = _indexed(text, start, end)
             made.append(NewChunk(text.id, ordinal, start, end, terms.length, terms.joined))
     return made
@@ -106,10 +136,8 @@ def terms_again(chunk: StoredChunk) -> str:
 
 
 def _own(text: MessageText) -> MessageText:
-    """What a message says itself: not what was recalled for it, which has its place already."""
-    if OPENING not in text.content:
-        return text
-    return text._replace(content=without_recalled(text.content))
+    own = own_content(text.content)
+    return text if own is text.content else text._replace(content=own)
 
 
 def _indexed(text: MessageText, start: int, end: int) -> Indexed:
@@ -119,12 +147,6 @@ def _indexed(text: MessageText, start: int, end: int) -> Indexed:
         conversation_id=text.conversation_id,
         role=text.role,
     )
-
-
-def _ranges(content: str) -> list[tuple[int, int]]:
-    if len(content) <= CHUNK_CHARACTERS:
-        return [(0, len(content))]
-    return [(piece.start, piece.end) for piece in split_text(content, CHUNK_CHARACTERS)]
 
 
 async def flush(segments: SegmentRepository, limit: int = INLINE_CHUNKS) -> int:

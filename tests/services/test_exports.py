@@ -15,8 +15,12 @@ from hypothesis import strategies as st
 
 from backend.errors import NotFound, UnsupportedFormat
 from backend.formats.document import DocumentConversation
-from backend.repositories.imports import ConversationRows
-from backend.repositories.records import ConversationRecord, FeedbackRecord, MessageRecord
+from backend.repositories.records import (
+    ConversationRecord,
+    ConversationRows,
+    FeedbackRecord,
+    MessageRecord,
+)
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.container import Services

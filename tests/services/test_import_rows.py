@@ -13,8 +13,7 @@ from backend import limits
 from backend.errors import Invalid, TooLarge
 from backend.formats.document import DocumentConversation, DocumentFeedback, DocumentVersion
 from backend.ids import new_id
-from backend.repositories.imports import ConversationRows
-from backend.repositories.records import MessageRecord
+from backend.repositories.records import ConversationRows, MessageRecord
 from backend.services.import_rows import EXTERNAL_ID_BYTES, conversation_rows, digest_of
 from backend.utils.message_parts import text_part
 from tests.support.documents import START, chain, document, document_message, documents

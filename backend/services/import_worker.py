@@ -1,0 +1,69 @@
+"""The process that reads a large file of chats for another one, which stores them meanwhile.
+
+    python -m backend.services.import_worker PATH FORMAT NAME
+
+``PATH`` may be ``fd:N``, an open file; an empty ``FORMAT`` or ``NAME`` is none. Batches go to the
+standard output as frames (`import_frames`). When nobody reads them any more the process ends.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import pickle
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from backend.formats.reader import Documents, open_documents, read_documents
+from backend.services.import_batches import Batch, batches, block_of
+from backend.services.import_frames import packed, write_frame
+
+FD = "fd:"
+
+
+def main() -> None:
+    """Reads the command line and the file."""
+    path, format_, name = sys.argv[1:]
+    # Documents are trees, whose memory comes back without a look for cycles.
+    gc.set_threshold(200_000, 50, 1000)
+    with suppress(BrokenPipeError):
+        _send(sys.stdout.buffer, path, format_ or None, name or None)
+
+
+def _send(out: BinaryIO, path: str, format_: str | None, name: str | None) -> None:
+    try:
+        with _documents(path, format_, name) as documents:
+            for batch in batches(documents):
+                write_frame(out, packed(_completed(batch, documents)))
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        write_frame(out, _told(error))
+    write_frame(out, b"")
+
+
+def _documents(path: str, format_: str | None, name: str | None) -> Documents:
+    if not path.startswith(FD):
+        return open_documents(Path(path), format_)
+    stream = os.fdopen(int(path.removeprefix(FD)), "rb")
+    stream.seek(0)
+    return read_documents(stream, format_, name)
+
+
+def _completed(batch: Batch, documents: Documents) -> Batch:
+    batch.block = block_of(batch.items)
+    batch.position, batch.total = documents.position, documents.total
+    return batch
+
+
+def _told(error: Exception) -> bytes:
+    try:
+        return pickle.dumps(error)
+    except Exception:
+        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
+
+
+if __name__ == "__main__":
+    main()
