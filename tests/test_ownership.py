@@ -55,7 +55,7 @@ SERVED: ContextVar[int] = ContextVar("served", default=0)
 
 OWN_ROW = ("UPDATE owners SET revision=", "UPDATE owners SET revision =")
 FOLDERS = ("backend/repositories/", "backend/retrieval/", "backend/database/")
-DOORS = ("inloop.py", "timeouts.py", "database.py", "store.py")
+DOORS = ("inloop.py", "driven.py", "sending.py", "timeouts.py", "database.py", "store.py")
 """What every statement passes through."""
 
 
@@ -79,13 +79,20 @@ class Ear:
     def listening(self, database: Database) -> Iterator[None]:
         for engine in database.engines:
             event.listen(engine, "before_cursor_execute", self._hear)
+            # Where anybody listens here, no statement takes the way that events do not hear of.
+            event.listen(engine, "after_cursor_execute", _nothing)
         yield
         for engine in database.engines:
             event.remove(engine, "before_cursor_execute", self._hear)
+            event.remove(engine, "after_cursor_execute", _nothing)
 
     def _hear(self, _c: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
         if not sql.startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
             self.sent.append(Sent(_origin(), SERVED.get(), sql, repr(parameters)))
+
+
+def _nothing(*_: Any) -> None:
+    """What is to be done after a statement."""
 
 
 def _origin() -> str:
