@@ -51,7 +51,9 @@ CURSORS = {
 
 KNOWN = frozenset((*CONVERSATIONS, *MESSAGES, OWN, OWN_FIRST, OWN_ANSWER))
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)|\d{4}-\d\d-\d\d \d\d:\d\d UTC")
+TIME = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)|\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+)
 CURSOR = re.compile(r"[A-Za-z0-9_-]{8,}")
 HEADERS = ("content-type", "etag", "location", "link", "allow", "content-disposition")
 
