@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +30,10 @@ def cpu_seconds(pid: int) -> float:
     """Processor time that a process and its children have used, in user and in system mode."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     own = (int(fields[11]) + int(fields[12])) / TICKS
-    return own + sum(map(cpu_seconds, children(pid)))
+    for child in children(pid):
+        with suppress(FileNotFoundError):  # it has ended meanwhile
+            own += cpu_seconds(child)
+    return own
 
 
 def children(pid: int) -> list[int]:

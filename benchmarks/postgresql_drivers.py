@@ -11,13 +11,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import uvloop
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from backend.database.database import Database, database_url
 from backend.database.migrate import migrate
@@ -56,15 +57,32 @@ def psycopg_engine(url: str, *, reading: bool) -> AsyncEngine:
         pool_size=4,
         max_overflow=0,
         query_cache_size=1000,
+        # Parameters have places and not names, as in all that is compiled once.
+        paramstyle="format",
         # Prepared at the first use, as asyncpg does it.
         connect_args={"options": options, "prepare_threshold": 0},
     )
     return engine.execution_options(isolation_level="AUTOCOMMIT") if reading else engine
 
 
+class Plain(Database):
+    """A database whose statements all go by SQLAlchemy, as they do over either driver."""
+
+    @property
+    def has_single_statements(self) -> bool:
+        """Nor is one a write by itself."""
+        return False
+
+    @asynccontextmanager
+    async def write(self, *, short: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction, short or not."""
+        async with super().write() as connection:
+            yield connection
+
+
 def database_over(driver: str, url: str) -> Database:
     """The database over one of the drivers."""
-    database = Database(settings_for(url))
+    database = Plain(settings_for(url))
     if driver == "psycopg":
         database._reader = cast(Any, psycopg_engine(url, reading=True))
         database._writer = psycopg_engine(url, reading=False)

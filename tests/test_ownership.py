@@ -57,6 +57,8 @@ OWN_ROW = ("UPDATE owners SET revision=", "UPDATE owners SET revision =")
 FOLDERS = ("backend/repositories/", "backend/retrieval/", "backend/database/")
 DOORS = (
     "inloop.py",
+    "driven.py",
+    "sending.py",
     "timeouts.py",
     "database.py",
     "store.py",
@@ -88,13 +90,20 @@ class Ear:
     def listening(self, database: Database) -> Iterator[None]:
         for engine in database.engines:
             event.listen(engine, "before_cursor_execute", self._hear)
+            # Where anybody listens here, no statement takes the way that events do not hear of.
+            event.listen(engine, "after_cursor_execute", _nothing)
         yield
         for engine in database.engines:
             event.remove(engine, "before_cursor_execute", self._hear)
+            event.remove(engine, "after_cursor_execute", _nothing)
 
     def _hear(self, _c: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
         if not sql.startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
             self.sent.append(Sent(_origin(), SERVED.get(), sql, repr(parameters)))
+
+
+def _nothing(*_: Any) -> None:
+    """What is to be done after a statement."""
 
 
 def _origin() -> str:

@@ -29,6 +29,7 @@ class NearbyEngine:
         self._seconds = seconds
         self._free = asyncio.Semaphore(most)
         self._idle: list[DrivenConnection] = []
+        self._closing = False
 
     def connect(self) -> Loan:
         """A connection, as an asynchronous context."""
@@ -49,6 +50,7 @@ class NearbyEngine:
     async def take(self) -> DrivenConnection:
         """A connection that nobody else has."""
         await self._admitted()
+        self._closing = False
         try:
             while self._idle:
                 found = self._idle.pop()
@@ -63,15 +65,16 @@ class NearbyEngine:
     async def give_back(self, connection: DrivenConnection, *, sound: bool) -> None:
         """Takes one back; one that is not sound is closed."""
         try:
-            if sound:
+            if sound and not self._closing:
                 self._idle.append(connection)
             else:
-                await asyncio.shield(connection.close(sound=False))
+                await asyncio.shield(connection.close(sound=sound))
         finally:
             self._free.release()
 
     async def dispose(self) -> None:
-        """Closes the connections that nobody has."""
+        """Closes the connections that nobody has; those that are lent, when they come back."""
+        self._closing = True
         while self._idle:
             await self._idle.pop().close(sound=True)
         await self._engine.dispose()
