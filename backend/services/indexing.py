@@ -176,9 +176,12 @@ async def take_out(unit: WriteUnit, gone: Sequence[StoredChunk]) -> None:
 
 async def _take_words_out(segments: SegmentRepository, gone: Sequence[StoredChunk]) -> None:
     """Chunks that wait still are in no segment, and nothing of them is found there."""
-    holders = terms_of({chunk.number: terms_again(chunk) for chunk in gone})
+    terms_by_number = {chunk.number: terms_again(chunk) for chunk in gone}
+    holders = terms_of(terms_by_number)
     low, high = gone[0].number, gone[-1].number
-    lengths = {chunk.number: chunk.term_count for chunk in gone}
+    # Counted again: the chunks were read before the index was held, and it may have been made anew
+    # in between.
+    lengths = {number: word_count(joined) for number, joined in terms_by_number.items()}
     terms = iter(holders)
     while batch := list(islice(terms, BATCH)):
         rows = await segments.holding(batch, low, high)
