@@ -30,7 +30,7 @@ from backend.database.migrate import migrate
 from backend.repositories.gathering import Gathering
 from backend.security.viewer import Viewer
 from benchmarks.load import cpu_seconds, peak_megabytes, post, request
-from benchmarks.requests import APPEND, server
+from benchmarks.requests import APPEND, ROOT, server
 
 CREATE = 'mutation { createConversation(input: {title: "Appends"}) { conversation { id } } }'
 COUNT = "query Count($id: ID!) { conversation(id: $id) { messageCount } }"
@@ -185,7 +185,9 @@ def main() -> None:
         with server(options.database, command) as (port, pid):
             compare({"grouped": (port, [pid, *postmaster])}, options)
         return
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    data = ROOT / "data"  # on a disk, which a folder for temporary files need not be
+    data.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=data) as folder:
         new, old = (f"sqlite:///{folder}/{name}.db" for name in ("grouped", "each"))
         with server(new, command) as grouped, server(old, ONE_BY_ONE) as each:
             ways = {"grouped": grouped, "a commit each": each}

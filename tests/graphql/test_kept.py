@@ -10,6 +10,8 @@ from itertools import combinations
 from types import FunctionType
 from typing import Any
 
+from graphql.language import Token
+
 import backend
 from backend.graphql.limits import QueryLimits
 from backend.graphql.limits.documents import DocumentCache
@@ -104,9 +106,14 @@ def compiled_sources() -> set[int]:
     }
 
 
+def tokens() -> int:
+    """How many tokens of documents are alive."""
+    return sum(isinstance(each, Token) for each in gc.get_objects())
+
+
 async def test_documents_and_their_plans_go_together(services: Services, viewer: Viewer) -> None:
     gc.collect()
-    before = compiled_sources()
+    before, tokens_before = compiled_sources(), tokens()
     both = Both(services, viewer, Operations(schema, limits=QueryLimits(max_tokens=1_000)))
     cache: DocumentCache = both.compiled._cache
     cache._max_documents, cache._max_tokens = 5, 200
@@ -115,5 +122,12 @@ async def test_documents_and_their_plans_go_together(services: Services, viewer:
             await both.answer(both.compiled, text, {})
             assert cache.count <= 5
             assert sum(each.weight for each in cache._prepared.values()) <= 200
-    gc.collect()
+    gc.collect()  # what validation leaves behind
     assert 0 < len(compiled_sources() - before) <= cache.count
+    gc.disable()
+    try:
+        cache._prepared.clear()
+        assert compiled_sources() - before == set()
+        assert tokens() == tokens_before
+    finally:
+        gc.enable()

@@ -52,7 +52,7 @@ class PendingField:
     complete: Function
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Plan:
     """A compiled operation of so many fields. Either ``root`` completes the root value, or, for a
     mutation, ``steps`` are its fields in order. ``arguments`` are those that take variables."""
@@ -103,7 +103,9 @@ class _Compiler:
         return self._made(self._finish()[name], ())
 
     def _made(self, root: Function | None, steps: tuple[PendingField, ...]) -> Plan:
-        return Plan(root, steps, tuple(self._arguments), self._selections.count)
+        plan = Plan(root, steps, tuple(self._arguments), self._selections.count)
+        self._source.ends_with(plan)
+        return plan
 
     def _finish(self) -> dict[str, Any]:
         functions = self._source.compiled()

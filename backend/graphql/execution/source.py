@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import finalize
 
 DEEPEST = 12
 """Blocks inside each other before a function of its own is written: Python takes twenty loops."""
@@ -65,6 +66,11 @@ class Source:
     def text(self) -> str:
         """All of it."""
         return "\n".join(self._functions) + "\n"
+
+    def ends_with(self, plan: object) -> None:
+        """Lets go of what the functions name once the plan is gone: as they name each other, they
+        are rings, which would stay until Python looks for rings among what is old."""
+        finalize(plan, self._names.clear).atexit = False
 
     def compiled(self) -> dict[str, Any]:
         """The functions, by name."""

@@ -142,9 +142,12 @@ def cost_report(admission: Admission) -> dict[str, int]:
 
 
 def _weight(text: str, document: DocumentNode) -> int:
+    """Counts the tokens, and parts them: linked to both sides they are a ring, which would outlive
+    the document until Python looks for rings among what is old."""
     tokens = 0
     token = document.loc.start_token if document.loc else None
     while token:
         tokens += 1
-        token = token.next
+        following, token.prev, token.next = token.next, None, None
+        token = following
     return max(tokens, len(text) // CHARACTERS_PER_TOKEN)
