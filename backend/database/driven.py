@@ -72,6 +72,10 @@ class DrivenConnection:
                 await self._driver.executemany(statement, rows)
                 return ()
             return cast(Sequence[Row], await self._driver.fetch(statement, *rows[0]))
+        except asyncpg.InternalClientError as error:
+            # The server is ending it and the driver is about to notice: nothing more can be asked.
+            self._driver.terminate()
+            raise self._wrapped(statement, error) from error
         except _drivers() as error:
             raise self._wrapped(statement, error) from error
 
