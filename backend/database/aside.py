@@ -12,10 +12,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 import anyio.to_thread
-from sqlalchemy.exc import TimeoutError as QueueTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.inloop import InloopEngine
+from backend.database.turns import take_turn
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Coroutine[Any, Any, Result]]
@@ -32,12 +32,7 @@ class AsideReader:
 
     async def run(self, work: Work[Result]) -> Result:
         """What the work returns. It may wait for nothing but its statements."""
-        try:
-            async with asyncio.timeout(self._patience if self._free.locked() else None):
-                await self._free.acquire()
-        except TimeoutError:
-            told = f"No turn to read within {self._patience:g} seconds"
-            raise QueueTimeoutError(told) from None
+        await take_turn(self._free, self._patience, "turn to read")
         try:
             return await anyio.to_thread.run_sync(self._run, work)
         finally:

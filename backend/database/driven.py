@@ -72,10 +72,6 @@ class DrivenConnection:
                 await self._driver.executemany(statement, rows)
                 return ()
             return cast(Sequence[Row], await self._driver.fetch(statement, *rows[0]))
-        except asyncpg.InternalClientError as error:
-            # The server is ending it and the driver is about to notice: nothing more can be asked.
-            self._driver.terminate()
-            raise self._wrapped(statement, error) from error
         except _drivers() as error:
             raise self._wrapped(statement, error) from error
 
@@ -102,13 +98,21 @@ class DrivenConnection:
         try:
             if self._driver.is_in_transaction():
                 await self._driver.execute("ROLLBACK")
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            OSError,
+        ):
             await self._connection.invalidate()
             return
         if self._driver.is_closed():
             await self._connection.invalidate()
 
     def _wrapped(self, statement: str, error: Exception) -> Exception:
+        if isinstance(error, asyncpg.InternalClientError):
+            # The server is ending it and the driver is about to notice: nothing more can be asked.
+            self._driver.terminate()
         code = getattr(error, "sqlstate", None) or ""
         if code == QUERY_CANCELED:
             return timed_out(self._seconds)
@@ -164,7 +168,7 @@ async def _driver(connection: AsyncConnection) -> Any:
 
 def _drivers() -> tuple[type[Exception], ...]:
     """The driver's errors."""
-    return (asyncpg.PostgresError, asyncpg.InterfaceError)
+    return (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 async def _counted(

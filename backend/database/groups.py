@@ -17,10 +17,10 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as QueueTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.inloop import InloopConnection
+from backend.database.turns import take_turn
 
 PAUSES = (0.0005, 0.001, 0.002, 0.005, 0.01)
 """Seconds between two attempts to take a lock that another process holds; the last one repeats."""
@@ -99,12 +99,7 @@ class GroupWriter:
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._patience if self._turn.locked() else None):
-                await self._turn.acquire()
-        except TimeoutError:
-            told = f"No turn to write within {self._patience:g} seconds"
-            raise QueueTimeoutError(told) from None
+        await take_turn(self._turn, self._patience, "turn to write")
         try:
             yield
         finally:

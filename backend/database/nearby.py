@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import cast
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import TimeoutError as QueueTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.database.driven import DrivenConnection, driven
+from backend.database.turns import take_turn
 
 
 class NearbyEngine:
@@ -83,15 +83,7 @@ class NearbyEngine:
         return await driven(await self._engine.connect(), self._seconds)
 
     async def _admitted(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._free.acquire()
-        except TimeoutError:
-            told = f"No connection to read with within {self._patience:g} seconds"
-            raise QueueTimeoutError(told) from None
+        await take_turn(self._free, self._patience, "connection to read with")
 
 
 class Loan:

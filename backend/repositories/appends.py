@@ -80,22 +80,26 @@ _CHUNKS = Columns(
     SearchChunk, ("message_id", "ordinal", "start_offset", "end_offset", "term_count")
 )
 _TERMS = Columns(SearchPending, ("terms",))
-_INDEX = prepared(
-    """
-    WITH i AS (
-      UPDATE search_indexes SET next_number = next_number + :count WHERE owner_id = :owner
-      RETURNING next_number, flushed_number
-    ), added AS (
+# Chunks and their terms, numbered by the row of the index in ``i``.
+_INDEXED = """
+    indexed AS (
       INSERT INTO search_chunks (owner_id, number, {chunks_columns})
-      SELECT CAST(:owner AS bigint), i.next_number - :count - 1 + v.place, {chunks_values}
+      SELECT CAST(:owner AS bigint), i.next_number - :chunks - 1 + v.place, {chunks_values}
       FROM i, {chunks}
     ), waiting AS (
       INSERT INTO search_pending (owner_id, number, {terms_columns})
-      SELECT CAST(:owner AS bigint), i.next_number - :count - 1 + v.place, {terms_values}
+      SELECT CAST(:owner AS bigint), i.next_number - :chunks - 1 + v.place, {terms_values}
       FROM i, {terms}
     )
+"""
+_INDEX = prepared(
+    """
+    WITH i AS (
+      UPDATE search_indexes SET next_number = next_number + :chunks WHERE owner_id = :owner
+      RETURNING next_number, flushed_number
+    ), {indexed}
     SELECT next_number, flushed_number FROM i
-    """,
+    """.replace("{indexed}", _INDEXED),
     chunks=_CHUNKS,
     terms=_TERMS,
 )
@@ -130,17 +134,9 @@ _AT_ONCE = prepared(
         last_message_at = v.last_message_at, last_activity_at = v.last_activity_at,
         owner_revision = i.revision - :count + v.place
       FROM i, {states} WHERE c.owner_id = :owner AND c.id = v.id
-    ), indexed AS (
-      INSERT INTO search_chunks (owner_id, number, {chunks_columns})
-      SELECT CAST(:owner AS bigint), i.next_number - :chunks - 1 + v.place, {chunks_values}
-      FROM i, {chunks}
-    ), waiting AS (
-      INSERT INTO search_pending (owner_id, number, {terms_columns})
-      SELECT CAST(:owner AS bigint), i.next_number - :chunks - 1 + v.place, {terms_values}
-      FROM i, {terms}
-    )
+    ), {indexed}
     SELECT revision, next_number, flushed_number FROM i
-    """,
+    """.replace("{indexed}", _INDEXED),
     messages=_MESSAGES,
     states=_EXPECTED,
     chunks=_CHUNKS,
@@ -244,7 +240,7 @@ class AppendRepository:
         done, where they are to be added one table after the other."""
         if not changes_in_with(self._connection) or len(chunks) > ROWS:
             return None
-        parameters = {"owner": self._owner_id, "count": len(chunks)}
+        parameters = {"owner": self._owner_id, "chunks": len(chunks)}
         parameters |= _in_columns(chunks)
         row = await _INDEX.first(self._connection, parameters)
         return Reserved(row[0] - len(chunks), row[1]) if row is not None else None

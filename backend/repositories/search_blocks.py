@@ -21,7 +21,7 @@ COLUMNS = (
 )
 
 
-NewChunk = tuple[str, int, int, int, int]
+ChunkPlace = tuple[str, int, int, int, int]
 """A message's id, the chunk's place in it from 0, its start and end, its length in terms."""
 
 
@@ -30,14 +30,14 @@ class PreparedSegment(NamedTuple):
     first number and bytes, once it is known what number the first chunk gets."""
 
     message_ids: list[str]
-    chunks: list[NewChunk]
+    chunks: list[ChunkPlace]
     terms: int
     runs: Callable[[int], Iterable[tuple[str, int, bytes]]]
 
 
 async def store_chunks(
-    connection: AsyncConnection, owner_id: int, first: int, chunks: Sequence[NewChunk]
+    connection: AsyncConnection, owner_id: int, first: int, chunks: Sequence[ChunkPlace]
 ) -> None:
-    """Stores chunks that are in a segment already, numbered from ``first`` on."""
+    """Stores chunks, numbered from ``first`` on; their terms are the caller's to store."""
     rows = [(owner_id, number, *chunk) for number, chunk in enumerate(chunks, first)]
     await insert_rows(connection, SearchChunk.__table__, COLUMNS, rows)

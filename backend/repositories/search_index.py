@@ -18,6 +18,7 @@ from backend.repositories.bulk import insert_rows
 from backend.repositories.chunks import STREAMING
 from backend.repositories.dialect_lists import given, statement
 from backend.repositories.prepared import Prepared
+from backend.repositories.search_blocks import store_chunks
 from backend.repositories.search_owners import COLUMNS, IndexState
 
 BATCH = 500
@@ -137,26 +138,12 @@ class SearchIndexRepository:
     async def add(self, first: int, chunks: Sequence[NewChunk]) -> None:
         """Stores chunks, numbered from ``first`` on, with their terms waiting for a segment."""
         owner = self._owner_id
-        numbered = list(enumerate(chunks, first))
-        await insert_rows(
-            self._connection,
-            SearchChunk.__table__,
-            (
-                "owner_id",
-                "number",
-                "message_id",
-                "ordinal",
-                "start_offset",
-                "end_offset",
-                "term_count",
-            ),
-            [(owner, number, *chunk[:5]) for number, chunk in numbered],
-        )
+        await store_chunks(self._connection, owner, first, [chunk[:5] for chunk in chunks])
         await insert_rows(
             self._connection,
             SearchPending.__table__,
             ("owner_id", "number", "terms"),
-            [(owner, number, chunk.terms) for number, chunk in numbered],
+            [(owner, number, chunk.terms) for number, chunk in enumerate(chunks, first)],
         )
 
     async def texts(self, ids: Sequence[str]) -> list[MessageText]:

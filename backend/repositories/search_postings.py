@@ -12,7 +12,7 @@ from backend.models import SearchIndex, SearchPending, SearchPostings, SearchSeg
 from backend.models.types import SortKey
 from backend.repositories.bulk import insert_rows
 from backend.repositories.dialect_lists import given, statement
-from backend.repositories.search_blocks import NewChunk, store_chunks
+from backend.repositories.search_blocks import ChunkPlace, store_chunks
 
 TERMS_A_STEP = 200
 ROWS_A_STEP = 2000
@@ -107,7 +107,7 @@ class SegmentRepository:
         """Stores runs."""
         await insert_rows(self._connection, SearchPostings.__table__, PostingRow._fields, rows)
 
-    async def insert_chunks(self, first: int, chunks: Sequence[NewChunk]) -> None:
+    async def insert_chunks(self, first: int, chunks: Sequence[ChunkPlace]) -> None:
         """Stores chunks that do not wait, numbered from ``first`` on."""
         await store_chunks(self._connection, self._owner_id, first, chunks)
 

@@ -1,0 +1,19 @@
+"""Waiting for a turn, as one waits for a connection of a pool."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy.exc import TimeoutError as QueueTimeoutError
+
+
+async def take_turn(door: asyncio.Lock | asyncio.Semaphore, seconds: float, what: str) -> None:
+    """Acquires it; raises what SQLAlchemy's pools raise when that takes longer."""
+    if not door.locked():
+        await door.acquire()
+        return
+    try:
+        async with asyncio.timeout(seconds):
+            await door.acquire()
+    except TimeoutError:
+        raise QueueTimeoutError(f"No {what} within {seconds:g} seconds") from None
