@@ -18,6 +18,7 @@ from backend.events.announcements import decode, encode
 from backend.events.bus import LocalBus
 from backend.events.changes import ConversationChanged
 from backend.ids import new_id
+from backend.tasks import stop
 
 logger = logging.getLogger("conversa.events")
 
@@ -96,15 +97,13 @@ class PostgresBus(LocalBus):
         ready = asyncio.Event()
         self._task = asyncio.create_task(self._stay_connected(ready))
         with suppress(TimeoutError):
-            await asyncio.wait_for(ready.wait(), 5)
+            async with asyncio.timeout(5):
+                await ready.wait()
 
     async def close(self) -> None:
         """Disconnects."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        await stop(self._task)
+        self._task = None
 
     async def _stay_connected(self, ready: asyncio.Event) -> None:
         engine = single_connection(self._database)
@@ -134,9 +133,7 @@ class PostgresBus(LocalBus):
         try:
             done, _ = await asyncio.wait({sending, losing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sending.cancel()
-            losing.cancel()
-            await asyncio.gather(sending, losing, return_exceptions=True)
+            await stop(sending, losing)
         for task in done:
             task.result()
 

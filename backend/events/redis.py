@@ -14,6 +14,7 @@ from backend.events.announcements import decode, encode
 from backend.events.bus import LocalBus
 from backend.events.changes import ConversationChanged
 from backend.ids import new_id
+from backend.tasks import stop
 
 logger = logging.getLogger("conversa.events")
 
@@ -49,13 +50,12 @@ class RedisBus(LocalBus):
             asyncio.create_task(self._send()),
         ]
         with suppress(TimeoutError):
-            await asyncio.wait_for(ready.wait(), 5)
+            async with asyncio.timeout(5):
+                await ready.wait()
 
     async def close(self) -> None:
         """Disconnects."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await stop(*self._tasks)
         self._tasks = []
         await self._redis.aclose()
 

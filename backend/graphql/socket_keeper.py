@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from backend.tasks import stop
+
 LOOK_EVERY = 1.0
 
 
@@ -60,10 +62,7 @@ class SocketKeeper:
         """Tells every client that the server goes away."""
         for socket in list(self._sockets):
             await socket.close(1001, "The server is going away")
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await stop(self._task)
 
     async def _run(self) -> None:
         while self._sockets:

@@ -31,6 +31,7 @@ from backend.graphql.subscribing import StreamFailed, answer_once
 from backend.security.caller import Caller
 from backend.security.errors import KeysUnavailable, RateLimited
 from backend.security.journal import tell_operation
+from backend.tasks import stop
 
 logger = logging.getLogger("conversa.sockets")
 
@@ -275,10 +276,7 @@ class Socket:
 
     async def _cancel_all(self) -> None:
         self._closed = True
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop(*self._tasks.values())
 
 
 def _decoded(text: str | None) -> dict[str, Any] | None:

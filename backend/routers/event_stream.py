@@ -19,6 +19,7 @@ from backend.config import Settings
 from backend.errors import ConversaError, LimitExceeded
 from backend.routers.problems import problem
 from backend.security.caller import Caller
+from backend.tasks import stop
 
 MEDIA_TYPE = "text/event-stream"
 BEAT = b":\n\n"
@@ -76,9 +77,7 @@ class EventStream(StreamingResponse):
                 tasks, timeout=self._seconds(), return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await stop(*tasks)
         for task in done:
             _tell(task.exception())
         with suppress(OSError, TimeoutError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from backend.errors import LimitExceeded
+from backend.tasks import stop
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -57,8 +58,4 @@ class Endable:
             await asyncio.wait({message, ended}, return_when=asyncio.FIRST_COMPLETED)
             return message.result() if message.done() else {"type": "http.disconnect"}
         finally:
-            for task in (message, ended):
-                if not task.done():
-                    task.cancel()
-                    with suppress(asyncio.CancelledError):
-                        await task
+            await stop(message, ended)

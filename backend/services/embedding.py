@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import NamedTuple
@@ -35,6 +35,7 @@ from backend.retrieval.documents import passage
 from backend.retrieval.embedder import EmbedderRejected
 from backend.retrieval.vectors import to_bytes
 from backend.services.embedding_models import EmbeddingModels, Model
+from backend.tasks import stop
 from backend.utils.recalled import without_recalled
 
 logger = logging.getLogger("conversa.embedding")
@@ -252,10 +253,10 @@ class _Lease:
         try:
             yield
         except BaseException:
-            await _ended(renewing)
+            await stop(renewing)
             await self._move(datetime.now(UTC))
             raise
-        await _ended(renewing)
+        await stop(renewing)
 
     async def _renew(self) -> None:
         while True:
@@ -269,9 +270,3 @@ class _Lease:
         async with self._database.write(short=True) as connection:
             await renew(connection, self._model_id, self.until, until)
         self.until = until
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

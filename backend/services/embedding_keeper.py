@@ -15,6 +15,7 @@ from backend.repositories.store import WriteUnit
 from backend.retrieval.embedder import EmbedderRejected, EmbedderUnavailable
 from backend.services.embedding import EmbeddingWork
 from backend.services.embedding_models import EmbeddingModels
+from backend.tasks import stop
 
 logger = logging.getLogger("conversa.embedding")
 
@@ -69,10 +70,7 @@ class EmbeddingKeeper:
 
     async def close(self) -> None:
         """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await stop(self._task)
         await self.models.close()
 
     async def lag(self) -> EmbeddingLag | None:
@@ -115,7 +113,8 @@ class EmbeddingKeeper:
                 continue
             if not taken:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), IDLE_SECONDS)
+                    async with asyncio.timeout(IDLE_SECONDS):
+                        await self.wake.wait()
                 self.wake.clear()
                 await asyncio.sleep(GATHERED)
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from backend.errors import LimitExceeded
 from backend.repositories.changes import ChangeRecord
+from backend.tasks import stop
 
 BATCH = 200
 """Changes read at once."""
@@ -96,9 +96,7 @@ class Feed:
 
     async def close(self) -> None:
         """Stops it."""
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await stop(self._task)
 
     async def _run(self) -> None:
         while True:

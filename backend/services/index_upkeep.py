@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 import anyio.to_thread
 
@@ -24,6 +23,7 @@ from backend.retrieval.postings import Run, merge
 from backend.retrieval.segments import PENDING_CHUNKS, Segment, plan_merge
 from backend.services.indexing import IndexingService, flush
 from backend.services.reindexing import held, is_old, rebuild
+from backend.tasks import stop
 
 logger = logging.getLogger("conversa.search")
 
@@ -129,10 +129,7 @@ class IndexKeeper:
 
     async def close(self) -> None:
         """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await stop(self._task)
 
     async def _run(self) -> None:
         await self._attempt(None)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from backend.repositories.api_keys import unrevoked_keys
 from backend.repositories.store import Store
+from backend.tasks import stop
 
 logger = logging.getLogger("conversa.keys")
 
@@ -38,10 +39,7 @@ class KeyWatch:
 
     async def close(self) -> None:
         """Looks no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await stop(self._task)
 
     async def _run(self) -> None:
         while self._ends:

@@ -16,6 +16,7 @@ from backend.repositories.revisions import conversation_revisions, owner_revisio
 from backend.repositories.store import ReadUnit, Store
 from backend.security.viewer import Viewer
 from backend.services.feeds import Change, Feed, Read, follow
+from backend.tasks import stop
 
 CONVERSATION_ORDER = "e"
 OWNER_ORDER = "o"
@@ -123,10 +124,7 @@ class LiveService:
 
     async def close(self) -> None:
         """Stops every feed."""
-        if self._poll is not None:
-            self._poll.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._poll
+        await stop(self._poll)
         for feed in list(self._feeds.values()):
             await feed.close()
         self._feeds.clear()
@@ -179,7 +177,8 @@ class LiveService:
         """One statement for all feeds of the process, now and then and when somebody hints."""
         while self._feeds:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudge.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._nudge.wait()
             self._nudge.clear()
             with suppress(Exception):
                 await self._wake_changed()

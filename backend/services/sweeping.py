@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import timedelta
 
 from backend.services.streaming import StreamingService
+from backend.tasks import stop
 
 logger = logging.getLogger("conversa.streaming")
 
@@ -26,10 +26,7 @@ class Sweeper:
 
     async def close(self) -> None:
         """Ends."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        await stop(self._task)
 
     async def _run(self) -> None:
         pause = max(0.2, min(self._idle.total_seconds() / 4, 30))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from backend import tasks
 from backend.config import Settings
 from backend.errors import EmbedderUnavailable
 from backend.repositories.embedding_queue import lease
@@ -287,3 +288,20 @@ async def test_check_tells_what_is_wrong(
         await connection.execute(sa.text(change))
     [problem] = await list_problems(services)
     assert told in problem
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_keeper_ends_that_is_closed_as_it_is_woken(
+    services: Services, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "AGAIN_AFTER", 60.0)
+    keeper = services.embedding
+    keeper.start()
+    while (lag := await keeper.lag()) is None or lag.state != "ready":  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    keeper.wake.set()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    _, running = await asyncio.wait({asyncio.create_task(keeper.close())}, timeout=5)
+    assert not running

@@ -25,6 +25,7 @@ from backend.graphql.http.answers import (
 )
 from backend.graphql.http.negotiation import EVENT_STREAM, MULTIPART
 from backend.graphql.subscribing import Rendered, StreamFailed
+from backend.tasks import stop
 
 UNBUFFERED: Header = (b"x-accel-buffering", b"no")
 """What tells nginx, and proxies that follow it, to pass each frame on at once."""
@@ -126,7 +127,7 @@ class Stream:
                 {pump, attend}, timeout=self.lifetime, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            await _stop(pump, attend)
+            await stop(pump, attend)
             await results.aclose()
         for task in done:
             task.result()
@@ -166,9 +167,3 @@ class Stream:
     async def _write(self, frame: bytes, *, more: bool = True) -> None:
         async with asyncio.timeout(self.patience):
             await self.send({"type": "http.response.body", "body": frame, "more_body": more})
-
-
-async def _stop(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
