@@ -46,14 +46,19 @@ OF_NOBODY = {
     "backend/repositories/revisions.py conversation_revisions",
     "backend/repositories/revisions.py owner_revisions",
     "backend/repositories/search_owners.py list_indexes",
-    "backend/repositories/search_owners.py list_unindexed",
+    "backend/repositories/search_owners.py list_owners",
+    "backend/repositories/search_owners.py list_conversations",
     "backend/repositories/search_owners.py unindexed_messages",
 }
 SERVED: ContextVar[int] = ContextVar("served", default=0)
 """Whose request it is; 0 for what the process does on its own."""
 
 
-OWN_ROW = ("UPDATE owners SET revision=", "UPDATE owners SET revision =")
+OWN_ROW = (
+    "UPDATE owners SET revision=",
+    "UPDATE owners SET revision =",
+    "UPDATE owners SET is_indexed=",
+)
 FOLDERS = ("backend/repositories/", "backend/retrieval/", "backend/database/")
 DOORS = (
     "inloop.py",

@@ -15,7 +15,8 @@ NOBODY = -1
 
 _BY_NAME = select(Owner.id).where(Owner.name == bindparam("name"))
 _BEGIN = text(
-    "INSERT INTO owners (name, revision, created_at) VALUES (:name, 0, :now) ON CONFLICT DO NOTHING"
+    "INSERT INTO owners (name, revision, is_indexed, created_at) VALUES (:name, 0, true, :now)"
+    " ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("now", type_=Owner.created_at.type))
 _ADVANCE = Prepared(
     update(Owner)

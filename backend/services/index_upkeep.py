@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import anyio.to_thread
 
 from backend.repositories.search_owners import (
     IndexState,
+    list_conversations,
     list_indexes,
+    list_owners,
     list_unindexed,
+    owner_is_indexed,
     unindexed_messages,
 )
 from backend.repositories.search_postings import PostingRow, SegmentRecord
@@ -28,6 +31,7 @@ from backend.tasks import stop
 logger = logging.getLogger("conversa.search")
 
 BACKFILL_MESSAGES = 200
+CONVERSATIONS_A_LOOK = 500
 PAUSE = 0.2
 """Seconds between what makes chunks due and their becoming a segment: others come with them."""
 
@@ -44,15 +48,21 @@ class IndexUpkeep:
         tidies every index; how many messages were taken in. ``told`` is given their number so far.
         """
         done = 0
-        for owner_id, conversation_id in await self._unindexed():
-            while taken := await self._take_in(owner_id, conversation_id):
+        for owner_id in await self._owners():
+            async for taken in self._take_in_all(owner_id):
                 done += taken
                 if told is not None:
                     told(done)
-        for state in await self._states():
-            await rebuild(self._store, state.owner_id)
-            await self.tidy(state.owner_id)
+        await self._renew()
         return done
+
+    async def left_undone(self) -> None:
+        """The same with the owners who may have messages from before there was an index, so that
+        a start does not look through all that is stored."""
+        for owner_id in await self._owners(indexed=False):
+            async for _ in self._take_in_all(owner_id):
+                pass
+        await self._renew()
 
     async def tidy(self, owner_id: int) -> None:
         """Makes a segment of what waits, if that is enough, and merges segments."""
@@ -68,9 +78,35 @@ class IndexUpkeep:
         while await self._clear(owner_id):
             pass
 
-    async def _unindexed(self) -> list[tuple[int, str]]:
+    async def _renew(self) -> None:
+        for state in await self._states():
+            await rebuild(self._store, state.owner_id)
+            await self.tidy(state.owner_id)
+
+    async def _owners(self, *, indexed: bool | None = None) -> list[int]:
         async with self._store.database.read(long=True) as connection:
-            return await list_unindexed(connection)
+            return await list_owners(connection, indexed=indexed)
+
+    async def _take_in_all(self, owner_id: int) -> AsyncIterator[int]:
+        """Indexes what is not of an owner's messages; after each step, how many those were."""
+        async for conversation_id in self._unindexed(owner_id):
+            while taken := await self._take_in(owner_id, conversation_id):
+                yield taken
+        async with self._store.database.write() as connection:
+            await owner_is_indexed(connection, owner_id)
+
+    async def _unindexed(self, owner_id: int) -> AsyncIterator[str]:
+        """Looks at so many conversations at once that no statement takes long."""
+        after = None
+        while True:
+            async with self._store.database.read(long=True) as connection:
+                ids = await list_conversations(connection, owner_id, after, CONVERSATIONS_A_LOOK)
+                if not ids:
+                    return
+                found = await list_unindexed(connection, owner_id, ids[0], ids[-1])
+            for each in found:
+                yield each
+            after = ids[-1]
 
     async def _states(self) -> list[IndexState]:
         async with self._store.database.read(long=True) as connection:
@@ -144,7 +180,7 @@ class IndexKeeper:
     async def _attempt(self, owner_id: int | None) -> None:
         try:
             if owner_id is None:
-                await self._upkeep.everything()
+                await self._upkeep.left_undone()
             else:
                 await self._upkeep.tidy(owner_id)
         except Exception as error:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from backend.database.database import Database
 from backend.errors import Invalid
+from backend.models import Owner
 from backend.repositories.store import Store
 from backend.retrieval.postings import decode
 from backend.security.viewer import Viewer
@@ -19,7 +20,7 @@ from backend.services.indexing import flush
 from backend.services.lexical import SearchFilter
 from backend.services.messages import MessageChanges
 from tests.support.conversations import message_draft, say, stored_conversation
-from tests.support.statements import Statements
+from tests.support.statements import Statements, counted
 
 
 async def found(services: Services, viewer: Viewer, query: str, **asked: Any) -> list[str]:
@@ -238,6 +239,24 @@ async def test_old_messages_are_taken_in(services: Services, store: Store, viewe
     assert (await found(services, viewer, "449"))[0] == "449"
     await services.conversations.delete(viewer, chat.id)
     assert await problems(services) == []
+
+
+async def test_a_start_looks_at_those_with_older_messages_alone(
+    services: Services, store: Store, database: Database, viewer: Viewer
+) -> None:
+    store.before_commit = None
+    await stored_conversation(services, viewer, messages=3)
+    store.before_commit = services.indexing.write
+    with counted(database) as statements:
+        await services.upkeep.left_undone()
+    assert not [each for each in statements.seen if "messages" in each.sql]
+    assert len(await problems(services)) == 3
+    async with database.write() as connection:
+        await connection.execute(sa.update(Owner).values(is_indexed=False))
+    await services.upkeep.left_undone()
+    assert await problems(services) == []
+    async with database.read() as connection:
+        assert list(await connection.scalars(sa.select(Owner.is_indexed))) == [True]
 
 
 async def test_segments_are_merged(services: Services, store: Store, viewer: Viewer) -> None:
