@@ -10,7 +10,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
-from backend.errors import Conflict, ConversaError, OffsetMismatch
+from backend.errors import Conflict, ConversaError, NotFound, OffsetMismatch
 from backend.graphql.context import Info
 from backend.graphql.fields import leaf
 from backend.graphql.types.enums import UserErrorCode
@@ -44,8 +44,14 @@ class MakesPayload(Protocol):
 Result = TypeVar("Result")
 
 
-async def payload(info: Info, make: type[Result], action: Awaitable[Result]) -> Result:
-    """What the action answers, or a payload that says why it did nothing.
+SUBJECTS = ("conversation_id", "message_id", "id")
+"""What an input calls the one thing it is about, where it is about one; the first that it has."""
+
+
+async def payload(
+    info: Info, given: object, make: type[Result], action: Awaitable[Result]
+) -> Result:
+    """What the action answers, or a payload that says why it did nothing to what was given.
 
     What the loaders have read for an earlier mutation of the operation may no longer be so.
     """
@@ -54,6 +60,8 @@ async def payload(info: Info, make: type[Result], action: Awaitable[Result]) -> 
     except ConversaError as error:
         if error.code not in UserErrorCode.__members__:
             raise
+        if isinstance(error, NotFound) and not error.field:
+            error.field = tuple(name for name in SUBJECTS if hasattr(given, name))[:1]
         return make(user_errors=[user_error(error)])  # type: ignore[call-arg]
     finally:
         info.context.renew()

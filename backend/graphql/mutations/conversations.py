@@ -41,7 +41,7 @@ async def create_conversation(info: Info, input: Input[CreateConversationInput])
         made: Any = await info.context.services.conversations.create(info.context.viewer, draft)
         return CreateConversationPayload(conversation=made)
 
-    return await payload(info, CreateConversationPayload, act())
+    return await payload(info, input, CreateConversationPayload, act())
 
 
 async def update_conversation(info: Info, input: Input[UpdateConversationInput]) -> Any:
@@ -60,7 +60,7 @@ async def update_conversation(info: Info, input: Input[UpdateConversationInput])
         changed: Any = await services.conversations.update(info.context.viewer, input.id, changes)
         return UpdateConversationPayload(conversation=changed)
 
-    return await payload(info, UpdateConversationPayload, act())
+    return await payload(info, input, UpdateConversationPayload, act())
 
 
 async def delete_conversation(info: Info, input: Input[DeleteConversationInput]) -> Any:
@@ -70,7 +70,7 @@ async def delete_conversation(info: Info, input: Input[DeleteConversationInput])
         await info.context.services.conversations.delete(info.context.viewer, input.id)
         return DeleteConversationPayload(deleted_conversation_id=input.id)
 
-    return await payload(info, DeleteConversationPayload, act())
+    return await payload(info, input, DeleteConversationPayload, act())
 
 
 async def fork_conversation(info: Info, input: Input[ForkConversationInput]) -> Any:
@@ -82,7 +82,7 @@ async def fork_conversation(info: Info, input: Input[ForkConversationInput]) -> 
         )
         return ForkConversationPayload(conversation=fork)
 
-    return await payload(info, ForkConversationPayload, act())
+    return await payload(info, input, ForkConversationPayload, act())
 
 
 async def select_branch(info: Info, input: Input[SelectBranchInput]) -> Any:
@@ -94,7 +94,7 @@ async def select_branch(info: Info, input: Input[SelectBranchInput]) -> Any:
         )
         return SelectBranchPayload(conversation=selected)
 
-    return await payload(info, SelectBranchPayload, act())
+    return await payload(info, input, SelectBranchPayload, act())
 
 
 @strawberry.type

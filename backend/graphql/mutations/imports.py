@@ -26,7 +26,7 @@ async def import_conversations(info: Info, input: Input[ImportConversationsInput
         )
         return ImportConversationsPayload(report=report)
 
-    return await payload(info, ImportConversationsPayload, act())
+    return await payload(info, input, ImportConversationsPayload, act())
 
 
 @strawberry.type

@@ -42,7 +42,7 @@ async def add_message(info: Info, input: Input[AddMessageInput]) -> Any:
         )
         return AddMessagePayload(message=added[0], conversation_id=added[0].conversation_id)
 
-    return await payload(info, AddMessagePayload, act())
+    return await payload(info, input, AddMessagePayload, act())
 
 
 async def add_messages(info: Info, input: Input[AddMessagesInput]) -> Any:
@@ -57,7 +57,7 @@ async def add_messages(info: Info, input: Input[AddMessagesInput]) -> Any:
         )
         return AddMessagesPayload(messages=added, conversation_id=input.conversation_id.lower())
 
-    return await payload(info, AddMessagesPayload, act())
+    return await payload(info, input, AddMessagesPayload, act())
 
 
 async def update_message(info: Info, input: Input[UpdateMessageInput]) -> Any:
@@ -74,7 +74,7 @@ async def update_message(info: Info, input: Input[UpdateMessageInput]) -> Any:
         changed: Any = await services.messages.update(info.context.viewer, input.id, changes)
         return UpdateMessagePayload(message=changed)
 
-    return await payload(info, UpdateMessagePayload, act())
+    return await payload(info, input, UpdateMessagePayload, act())
 
 
 async def delete_message(info: Info, input: Input[DeleteMessageInput]) -> Any:
@@ -89,7 +89,7 @@ async def delete_message(info: Info, input: Input[DeleteMessageInput]) -> Any:
             conversation_id=conversation_id,
         )
 
-    return await payload(info, DeleteMessagePayload, act())
+    return await payload(info, input, DeleteMessagePayload, act())
 
 
 async def set_feedback(info: Info, input: Input[SetFeedbackInput]) -> Any:
@@ -105,7 +105,7 @@ async def set_feedback(info: Info, input: Input[SetFeedbackInput]) -> Any:
         )
         return SetFeedbackPayload(message=judged)
 
-    return await payload(info, SetFeedbackPayload, act())
+    return await payload(info, input, SetFeedbackPayload, act())
 
 
 @strawberry.type

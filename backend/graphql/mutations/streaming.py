@@ -40,7 +40,7 @@ async def start_message(info: Info, input: Input[StartMessageInput]) -> Any:
         )
         return StartMessagePayload(message=begun)
 
-    return await payload(info, StartMessagePayload, act())
+    return await payload(info, input, StartMessagePayload, act())
 
 
 async def append_to_message(info: Info, input: Input[AppendToMessageInput]) -> Any:
@@ -52,7 +52,7 @@ async def append_to_message(info: Info, input: Input[AppendToMessageInput]) -> A
         )
         return AppendToMessagePayload(offset=offset, message_id=input.id)
 
-    return await payload(info, AppendToMessagePayload, act())
+    return await payload(info, input, AppendToMessagePayload, act())
 
 
 async def finish_message(info: Info, input: Input[FinishMessageInput]) -> Any:
@@ -69,7 +69,7 @@ async def finish_message(info: Info, input: Input[FinishMessageInput]) -> Any:
         )
         return FinishMessagePayload(message=finished)
 
-    return await payload(info, FinishMessagePayload, act())
+    return await payload(info, input, FinishMessagePayload, act())
 
 
 @strawberry.type
