@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from backend.graphql.context import Context
@@ -12,7 +14,7 @@ from backend.services.container import Services
 from tests.support.conversations import stored_conversation
 
 # By mutation: what names its subject, and what else it must be given.
-SUBJECTS = {
+SUBJECTS: dict[str, tuple[str, dict[str, Any]]] = {
     "addMessage": ("conversationId", {"role": "USER", "content": "x"}),
     "addMessages": ("conversationId", {"messages": [{"role": "USER", "content": "x"}]}),
     "startMessage": ("conversationId", {}),
