@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from backend import __version__
+from backend.cli.corking import CorkedProtocol
 from backend.cli.logs import log_config
 from backend.cli.running import FAILED, one_line_failures, ready, run, services_of, settings_of
 from backend.config import PREFIX, Settings
@@ -53,6 +54,7 @@ def serve(
         APPLICATION,
         factory=True,
         workers=workers,
+        http=CorkedProtocol,
         log_config=log_config(settings),
         # A request's address may hold what people wrote; what is worth logging, the edges log.
         access_log=False,
