@@ -20,4 +20,5 @@ async def permit(admission: Admission, caller: Caller) -> None:
     caller.cost = admission.cost
     caller.require("write" if operation.operation is OperationType.MUTATION else "read")
     await caller.charge(admission.cost)
-    caller.tell_act(f"{operation.operation.value} {caller.operation}")
+    if caller.admin is not None:
+        caller.tell_act(f"{operation.operation.value} {caller.operation}")

@@ -43,8 +43,9 @@ class Timestamp(TypeDecorator[datetime]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # Instead of process_result_value, which costs two calls more a value.
-        return _moment if dialect.name == "sqlite" else None
+        return stored_moment if dialect.name == "sqlite" else None
 
 
-def _moment(text: str | None) -> datetime | None:
+def stored_moment(text: str | None) -> datetime | None:
+    """The moment that a text in SQLite stands for."""
     return None if text is None else datetime.fromisoformat(text)

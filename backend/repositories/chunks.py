@@ -76,14 +76,14 @@ class ChunkRepository:
             )
         )
 
-    async def fill(self, rows: Sequence[MessageRecord]) -> list[MessageRecord]:
+    async def fill(self, rows: list[MessageRecord]) -> list[MessageRecord]:
         """The messages, those still being written with their text so far.
 
         No statement is run where none of them is.
         """
         open_ids = [row.id for row in rows if row.status == STREAMING]
         if not open_ids:
-            return list(rows)
+            return rows
         chunks = await self.list_by_messages(open_ids)
         return [streamed(row, chunks.get(row.id, ())) for row in rows]
 

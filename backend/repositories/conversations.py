@@ -64,14 +64,15 @@ class ConversationFilter:
     @property
     def is_narrow(self) -> bool:
         """Whether more is asked than an index tells: rows that do not fit are read and left out."""
-        return any(
-            each not in (None, ())
-            for each in (self.pinned, self.tags, self.title_contains, *self._moments)
+        return (
+            bool(self.tags)
+            or self.pinned is not None
+            or self.title_contains is not None
+            or self.created_after is not None
+            or self.created_before is not None
+            or self.active_after is not None
+            or self.active_before is not None
         )
-
-    @property
-    def _moments(self) -> tuple[datetime | None, ...]:
-        return (self.created_after, self.created_before, self.active_after, self.active_before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -229,6 +229,17 @@ message_cursor_key: Callable[[MessageRecord], int] = attrgetter("added_revision"
 def _paged(
     ids: Sequence[str], rows: Sequence[MessageRecord], window: Window
 ) -> dict[str, Page[MessageRecord]]:
+    grouped = _grouped(ids, rows, window) if len(ids) > 1 else {ids[0]: rows}
+    behind = window.before if window.backward else window.after
+    return {
+        conversation: cut(found, window, more_behind=behind is not None)
+        for conversation, found in grouped.items()
+    }
+
+
+def _grouped(
+    ids: Sequence[str], rows: Sequence[MessageRecord], window: Window
+) -> Mapping[str, Sequence[MessageRecord]]:
     grouped: dict[str, list[MessageRecord]] = {each: [] for each in ids}
     for row in rows:
         grouped[row.conversation_id].append(row)
@@ -236,8 +247,4 @@ def _paged(
     # the revisions that added the messages grow as their positions do.
     for each in grouped.values():
         each.sort(key=message_cursor_key, reverse=window.backward)
-    behind = window.before if window.backward else window.after
-    return {
-        conversation: cut(found, window, more_behind=behind is not None)
-        for conversation, found in grouped.items()
-    }
+    return grouped

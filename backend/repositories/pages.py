@@ -44,7 +44,7 @@ class Page(Generic[Row]):
 
 def encode_cursor(order: str, *key: Any) -> str:
     """The cursor of the row with this key in this order."""
-    return cursors_by(order, _itself)(key)
+    return cursors_by(order, itself)(key)
 
 
 def cursors_by(order: str, key: Callable[[Any], Any]) -> Callable[[Any], str]:
@@ -54,12 +54,13 @@ def cursors_by(order: str, key: Callable[[Any], Any]) -> Callable[[Any], str]:
     def cursor(row: Any) -> str:
         text = head + orjson.dumps(key(row), option=orjson.OPT_UTC_Z)
         encoded = binascii.b2a_base64(text, newline=False)
-        return encoded.translate(_URL_SAFE).rstrip(b"=").decode()
+        return encoded.translate(_URL_SAFE, b"=").decode()
 
     return cursor
 
 
-def _itself(key: Key) -> Key:
+def itself(key: Key) -> Key:
+    """For `cursors_by`, where what is given is the key."""
     return key
 
 

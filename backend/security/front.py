@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from contextvars import ContextVar
+from functools import lru_cache
 
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
@@ -48,7 +49,11 @@ RESPONSE_HEADERS = (
 )
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
+MAX_HOST_BYTES = 300
+"""No name is longer than 253 characters; what is kept of a stranger's is bounded."""
+
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_PORT = re.compile(r":[0-9]+\Z")
 _current: ContextVar[str] = ContextVar("request_id", default="-")
 
 
@@ -95,8 +100,7 @@ class Front:
     def _answers_to(self, scope: Scope) -> bool:
         if self._names is None:
             return True
-        host = _header(scope, b"host") or b""
-        return _without_port(host.decode("latin-1").lower()) in self._names
+        return _name_of((_header(scope, b"host") or b"")[:MAX_HOST_BYTES]) in self._names
 
 
 def guard(app: Starlette, settings: Settings) -> None:
@@ -127,11 +131,16 @@ def _request_id(scope: Scope) -> str:
 
 
 def _header(scope: Scope, name: bytes) -> bytes | None:
-    return next((value for key, value in scope["headers"] if key == name), None)
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
 
 
-def _without_port(host: str) -> str:
-    return re.sub(r":[0-9]+\Z", "", host)
+@lru_cache(maxsize=64)
+def _name_of(host: bytes) -> str:
+    """The name a request is addressed to, without the port."""
+    return _PORT.sub("", host.decode("latin-1").lower())
 
 
 async def _misdirected(scope: Scope, receive: Receive, send: Send) -> None:

@@ -73,8 +73,10 @@ def is_own_origin(scope: Scope, allowed: Collection[str]) -> bool:
 
 def header(scope: Scope, name: bytes) -> str | None:
     """The value of a header, UTF-8; None where it is missing. Of several the first."""
-    found = next((value for key, value in scope["headers"] if key == name), None)
-    return None if found is None else found.decode("utf-8", "replace")
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "utf-8", "replace")
+    return None
 
 
 def _text(given: object, otherwise: str | None) -> str | None:

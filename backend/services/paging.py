@@ -17,6 +17,7 @@ from backend.repositories.pages import (
     cursors_by,
     decode_cursor,
     encode_cursor,
+    itself,
     page_size,
 )
 from backend.repositories.records import ConversationRecord, MessageRecord
@@ -39,8 +40,11 @@ def conversation_order(field: OrderField, *, descending: bool) -> ConversationOr
 
 @lru_cache(maxsize=16)
 def conversation_cursors(order: ConversationOrder) -> Callable[[ConversationRecord], str]:
-    """What makes the cursors of conversations in an order."""
-    return cursors_by(order.letter, order.key)
+    """What makes the cursors of conversations in an order. The last thousand are kept, for a list
+    is asked for again and again."""
+    key = order.key
+    made = lru_cache(maxsize=1000)(cursors_by(order.letter, itself))
+    return lambda row: made(key(row))
 
 
 def message_cursor(row: MessageRecord) -> str:
@@ -54,6 +58,7 @@ def _cursor_of_revision(added_revision: int) -> str:
     return encode_cursor(MESSAGE_ORDER, added_revision)
 
 
+@lru_cache(maxsize=256)
 def conversation_window(
     order: ConversationOrder,
     *,

@@ -6,7 +6,6 @@ Apollo. Every failure is answered with a GraphQL error as JSON.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from graphql import OperationType
@@ -52,7 +51,7 @@ from backend.graphql.http.refusals import (
     not_acceptable,
 )
 from backend.graphql.http.streams import FRAMINGS, Stream, events_body
-from backend.graphql.http.watching import to_the_end, while_wanted
+from backend.graphql.http.watching import in_time, to_the_end, while_wanted
 from backend.graphql.limits import Admission, cost_report
 from backend.graphql.operations import Operations, Rejected, failed_stage
 from backend.graphql.parameters import Malformed, Parameters
@@ -128,10 +127,10 @@ class GraphQLEdge:
         check_media_type(exchange.headers)
         seconds = self._settings.request_timeout
         try:
-            async with asyncio.timeout(seconds):
-                body = await read_body(
-                    exchange.receive, exchange.headers, self._settings.request_megabytes
-                )
+            body = await in_time(
+                read_body(exchange.receive, exchange.headers, self._settings.request_megabytes),
+                seconds,
+            )
         except TimeoutError:
             raise body_too_slow(seconds) from None
         return parameters_in_body(body)

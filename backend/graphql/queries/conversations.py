@@ -18,6 +18,9 @@ from backend.limits import CONVERSATIONS_DEFAULT
 from backend.repositories.records import ConversationRecord
 from backend.services.paging import conversation_cursors, conversation_window
 
+_ANY = ConversationFilter().chosen()
+_LATEST = ConversationOrder().chosen()
+
 
 @loaded
 async def one_conversation(
@@ -55,8 +58,8 @@ async def many_conversations(
     ] = None,
 ) -> ConnectionView:
     """A page of the list."""
-    chosen = (filter or ConversationFilter()).chosen()
-    order = (order_by or ConversationOrder()).chosen()
+    chosen = filter.chosen() if filter else _ANY
+    order = order_by.chosen() if order_by else _LATEST
     window = conversation_window(order, first=first, after=after, last=last, before=before)
 
     async def count() -> int:
