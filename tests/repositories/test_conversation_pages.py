@@ -152,7 +152,7 @@ async def one_page(
 ) -> tuple[list[ConversationRecord], bool]:
     """A page as a client asks for it, and whether there are more in that direction."""
     asked = {"last": SIZE, "before": cursor} if backward else {"first": SIZE, "after": cursor}
-    window = conversation_window(order, **asked)  # type: ignore[arg-type]
+    window = conversation_window(order, **asked)
     async with store.read(viewer) as unit:
         page = await unit.conversations.page(ConversationFilter(), order, window)
     return page.rows, page.has_previous if backward else page.has_next
