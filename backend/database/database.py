@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from backend.config import Settings
 from backend.database import driven, postgresql, sqlite
 from backend.database.aside import AsideReader, Result, Work
+from backend.database.closing import dispose
 from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
 from backend.database.nearby import NearbyEngine
@@ -140,8 +141,8 @@ class Database:
     async def close(self) -> None:
         """Closes every connection."""
         await self._reader.dispose()
-        await self._long_reader.dispose()
+        await dispose(self._long_reader)
         await self._aside.dispose()
         if self._groups is not None:
             await self._groups.dispose()
-        await self._writer.dispose()
+        await dispose(self._writer)

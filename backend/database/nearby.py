@@ -15,6 +15,7 @@ from typing import cast
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from backend.database.closing import dispose
 from backend.database.driven import DrivenConnection, driven
 from backend.database.turns import take_turn
 
@@ -77,7 +78,7 @@ class NearbyEngine:
         self._closing = True
         while self._idle:
             await self._idle.pop().close(sound=True)
-        await self._engine.dispose()
+        await dispose(self._engine)
 
     async def _opened(self) -> DrivenConnection:
         return await driven(await self._engine.connect(), self._seconds)

@@ -1,0 +1,50 @@
+"""A database that is closed while somebody still has a connection."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from backend.config import Settings
+from backend.database import closing
+from backend.database.database import Database
+
+
+async def hold(
+    database: Database, taken: asyncio.Event, until: asyncio.Event, *, closed: bool = False
+) -> None:
+    """Has a connection until it is told to let go, or to close it where its pool is gone."""
+    async with database.read(long=True) as connection:
+        await connection.exec_driver_sql("SELECT 1")
+        taken.set()
+        await until.wait()
+        if closed:
+            await connection.invalidate()
+
+
+async def test_a_connection_that_is_lent_comes_back_first(settings: Settings) -> None:
+    database = Database(settings)
+    pool = database._long_reader.sync_engine.pool
+    taken, until = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hold(database, taken, until))
+        await taken.wait()
+        ending = group.create_task(database.close())
+        await asyncio.sleep(5 * closing.LOOK)
+        assert not ending.done()
+        until.set()
+    assert "Current Checked out connections: 0" in pool.status()
+
+
+async def test_nobody_is_waited_for_without_end(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "PATIENCE", 0.05)
+    database = Database(settings)
+    taken, until = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hold(database, taken, until, closed=True))
+        await taken.wait()
+        await asyncio.wait_for(database.close(), 20)
+        until.set()
