@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import (
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from backend.errors import ConfigurationError
+from backend.lazy import Lazy
+
+if TYPE_CHECKING:
+    import dotenv
+else:
+    dotenv = Lazy("dotenv")
 
 PREFIX = "CONVERSA_"
+ENV_FILE = ".env"
 
 LogLevel = Literal["critical", "error", "warning", "info", "debug"]
-Names = Annotated[tuple[str, ...], NoDecode]
+Names = tuple[str, ...]
 """Names with commas between them."""
 Choice = Annotated[int | None, BeforeValidator(lambda given: None if given == "" else given)]
 """A number, or None for what the mode of authentication suggests."""
@@ -31,12 +42,10 @@ SECRET_KEEPING = re.compile(r"https://|http://(localhost|127\.[0-9.]+|\[::1\])([
 ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting, frozen. ``docs/configuration.md`` is held against these fields by a test."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, validate_default=True)
 
     database_url: str = Field(
         "sqlite:///data/conversa.db",
@@ -325,11 +334,26 @@ class Settings(BaseSettings):
         return url
 
 
-def load_settings(**overrides: object) -> Settings:
-    """The settings in force; raises ConfigurationError with one line that names the wrong one."""
+def load_settings(*, env_file: str | None = ENV_FILE, **overrides: object) -> Settings:
+    """The settings in force: the overrides, else what the environment says, else the file, else
+    the defaults. Raises ConfigurationError with one line that names the wrong one."""
+    told = dict(_told(_lines_of(env_file))) | dict(_told(os.environ)) | overrides
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings.model_validate(told)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
         raise ConfigurationError(f"{name}: {first['msg']}") from None
+
+
+def _lines_of(env_file: str | None) -> Mapping[str, str | None]:
+    if env_file is None or not Path(env_file).exists():
+        return {}
+    return dotenv.dotenv_values(env_file)
+
+
+def _told(variables: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """The settings among variables, whose names may be written in any case."""
+    for variable, value in variables.items():
+        if variable.upper().startswith(PREFIX) and value is not None:
+            yield variable[len(PREFIX) :].lower(), value

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.config import PREFIX, Settings
+from backend.config import PREFIX, Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,10 +45,10 @@ def test_the_example_environment_is_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert set(example) == {(PREFIX + name).upper() for name in Settings.model_fields}
     for name in example:
         monkeypatch.delenv(name, raising=False)
-    defaults = Settings(_env_file=None)
+    defaults = load_settings(env_file=None)
     for name, value in example.items():
         monkeypatch.setenv(name, value)
-    assert Settings(_env_file=None) == defaults
+    assert load_settings(env_file=None) == defaults
 
 
 def test_make_help_lists_every_target() -> None:

@@ -193,7 +193,7 @@ class LocalUnlessKnown:
 def edge_settings(tmp_path: Path, **settings: object) -> Settings:
     """Settings of a database that does not exist yet."""
     return load_settings(
-        **{"database_url": f"sqlite:///{tmp_path}/edge.db", "_env_file": None, **settings}
+        **{"database_url": f"sqlite:///{tmp_path}/edge.db", "env_file": None, **settings}
     )
 
 

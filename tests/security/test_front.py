@@ -20,7 +20,7 @@ ORIGIN = "https://chat.example"
 
 
 def settings(**given: object) -> Settings:
-    return load_settings(**{"_env_file": None, **given})
+    return load_settings(**{"env_file": None, **given})
 
 
 async def id_now(_: Request) -> JSONResponse:
