@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 else:
     dotenv = Lazy("dotenv")
 
+# Else it looks through every installed package for plugins as it makes the first model.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 PREFIX = "CONVERSA_"
 ENV_FILE = ".env"
 
