@@ -1,5 +1,6 @@
 """The files at the root agree with each other and with the code."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_what_a_model_needs_is_what_is_tested() -> None:
 def test_the_example_environment_is_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     text = (ROOT / ".env.example").read_text("utf-8")
     example = dict(re.findall(r"^# (\w+)=(.*)$", text, re.MULTILINE))
-    assert set(example) == {(PREFIX + name).upper() for name in Settings.model_fields}
+    assert set(example) == {PREFIX + each.name.upper() for each in dataclasses.fields(Settings)}
     for name in example:
         monkeypatch.delenv(name, raising=False)
     defaults = load_settings(env_file=None)

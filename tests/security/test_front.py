@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from backend.security.front import RequestIdFilter, current_request_id, guard, o
 ORIGIN = "https://chat.example"
 
 
-def settings(**given: object) -> Settings:
+def settings(**given: Any) -> Settings:
     return load_settings(**{"env_file": None, **given})
 
 
