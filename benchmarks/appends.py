@@ -178,7 +178,8 @@ def main() -> None:
     if options.one_by_one:
         serve_one_by_one()
         return
-    command = ("app.py", "serve", "--workers", str(options.workers))
+    several = ("serve", "--workers", str(options.workers)) if options.workers > 1 else ()
+    command = ("app.py", *several)
     if options.database:
         asyncio.run(migrate(load_settings(database_url=options.database)))
         postmaster = asyncio.run(_postmaster(options.database))
