@@ -36,7 +36,7 @@ def test_a_command_line_without_anything_is_not_parsed(
     monkeypatch: pytest.MonkeyPatch, end: BaseException, code: int
 ) -> None:
     monkeypatch.setattr("sys.argv", ["app.py"])
-    monkeypatch.setattr(cli, "cli", Mock(side_effect=AssertionError))
+    monkeypatch.setattr(cli, "verbs", Mock(cli=Mock(side_effect=AssertionError)))
     monkeypatch.setattr(cli, "serve", Mock(side_effect=[None, end]))
     cli.main()
     with pytest.raises(SystemExit) as ended:
