@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from backend.cli import cli
+from backend.cli import main
 from backend.config import Settings, load_settings
 from backend.database.database import Database
 from backend.database.wakeups import database_bus
@@ -74,4 +74,4 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
 
 if __name__ == "__main__":
-    cli()
+    main()

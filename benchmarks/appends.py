@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 
-from backend.cli import cli
+from backend.cli import main as serve
 from backend.config import load_settings
 from backend.database.database import Database
 from backend.database.migrate import migrate
@@ -162,7 +162,7 @@ def serve_one_by_one() -> None:
     Database.write = lambda self, *, short=False: write(self, short=False)  # type: ignore[method-assign]
     Gathering.write = _by_itself  # type: ignore[method-assign, assignment]
     sys.argv = ["app.py"]
-    cli()
+    serve()
 
 
 def main() -> None:
@@ -178,7 +178,8 @@ def main() -> None:
     if options.one_by_one:
         serve_one_by_one()
         return
-    command = ("app.py", "serve", "--workers", str(options.workers))
+    several = ("serve", "--workers", str(options.workers)) if options.workers > 1 else ()
+    command = ("app.py", *several)
     if options.database:
         asyncio.run(migrate(load_settings(database_url=options.database)))
         postmaster = asyncio.run(_postmaster(options.database))

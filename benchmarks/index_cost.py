@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from itertools import accumulate
 
-from backend.config import Settings
+from backend.config import Settings, load_settings
 from backend.database.database import Database
 from backend.database.migrate import migrate
 from backend.repositories.store import Store
@@ -39,7 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         url = given.database or f"sqlite:///{folder}/cost.db"
-        asyncio.run(measured(Settings(database_url=url), given.messages, given.rounds))
+        asyncio.run(measured(load_settings(database_url=url), given.messages, given.rounds))
 
 
 async def measured(settings: Settings, messages: int, rounds: int) -> None:

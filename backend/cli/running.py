@@ -50,7 +50,8 @@ def one_line_failures() -> Iterator[None]:
 
 def settings_of(**overrides: object) -> Settings:
     """The settings, with what the command line says in place of what the environment does."""
-    return load_settings(**{name: value for name, value in overrides.items() if value is not None})
+    said: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    return load_settings(**said)
 
 
 async def ready(settings: Settings) -> bool:

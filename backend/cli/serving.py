@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 import uvicorn
@@ -19,10 +20,16 @@ from backend.cli.running import FAILED, one_line_failures, ready, run, services_
 from backend.config import PREFIX, Settings
 from backend.database.database import database_url
 from backend.errors import ConfigurationError
+from backend.lazy import Lazy
 from backend.security.exposure import check_exposure
 from backend.services.authentication import Authentication
 from backend.services.embedders import check_embedder
 from backend.utils.frames import with_room
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.websockets import websockets_sansio_impl as sockets
+else:
+    sockets = Lazy("uvicorn.protocols.websockets.websockets_sansio_impl")
 
 APPLICATION = "app:create_app"
 BACKLOG = 2048
@@ -56,6 +63,7 @@ def serve(
         workers=workers,
         http=CorkedProtocol,
         log_config=log_config(settings),
+        ws=cast("type[asyncio.Protocol]", _socket),
         # A request's address may hold what people wrote; what is worth logging, the edges log.
         access_log=False,
         server_header=False,
@@ -72,6 +80,11 @@ def serve(
             with_room(server.run, sockets=[listening])
     if workers == 1 and not server.started:
         raise typer.Exit(FAILED)
+
+
+def _socket(**given: Any) -> asyncio.Protocol:
+    """What speaks on a connection that becomes a WebSocket; loaded with the first of them."""
+    return sockets.WebSocketsSansIOProtocol(**given)
 
 
 async def _prepare(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -16,16 +16,32 @@ from backend.cli.progress import Steps, steps
 from backend.cli.running import FAILED, one_line_failures, ready, run, say, services_of, settings_of
 from backend.config import Settings
 from backend.errors import UnsupportedFormat
-from backend.formats.reader import FORMATS as READ_FORMATS
+from backend.lazy import Lazy
 from backend.repositories.conversations import ConversationFilter
 from backend.security.viewer import Viewer
 from backend.services.container import Services
-from backend.services.exports import FORMATS
-from backend.services.import_batches import ImportFailure
-from backend.services.imports import ImportOptions, ImportReport
 
+if TYPE_CHECKING:
+    from backend.services import import_batches, imports
+    from backend.services.import_batches import ImportFailure
+    from backend.services.imports import ImportOptions, ImportReport
+else:
+    import_batches = Lazy("backend.services.import_batches")
+    imports = Lazy("backend.services.imports")
+
+READ_FORMATS = (
+    "plain",
+    "chatgpt",
+    "claude",
+    "openwebui",
+    "librechat",
+    "openai",
+    "langchain",
+    "conversa",
+)
+FORMATS = ("conversa", "markdown", "openai", "openwebui")
 Owner = Annotated[str, typer.Option(help="Whose chats they are.")]
-Reports = dict[str, ImportReport]
+Reports = dict[str, "ImportReport"]
 HEADER = ("file", "format", "conversations", "messages", "unchanged", "failed")
 
 
@@ -115,10 +131,10 @@ async def _import_one(
     try:
         await services.imports.from_path(viewer, path, format_, options)
     except (UnsupportedFormat, OSError) as error:
-        report = ImportReport(failed=1)
+        report = imports.ImportReport(failed=1)
         if options.on_batch is not None and options.on_failure is not None:
             options.on_batch(report)
-            options.on_failure(ImportFailure(0, None, str(error)))
+            options.on_failure(import_batches.ImportFailure(0, None, str(error)))
 
 
 def _options(name: str, reports: Reports, progress: Steps, dry_run: bool) -> ImportOptions:
@@ -133,7 +149,7 @@ def _options(name: str, reports: Reports, progress: Steps, dry_run: bool) -> Imp
         known = f" ({failure.external_id})" if failure.external_id else ""
         progress.line(f"{name}: conversation {failure.index}{known}: {failure.reason}")
 
-    return ImportOptions(dry_run=dry_run, on_batch=on_batch, on_failure=on_failure)
+    return imports.ImportOptions(dry_run=dry_run, on_batch=on_batch, on_failure=on_failure)
 
 
 async def _export_all(

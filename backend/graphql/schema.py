@@ -38,6 +38,9 @@ class Mutation(ConversationMutations, MessageMutations, StreamingMutations, Impo
 class Schema(strawberry.Schema):
     """A schema that leaves logging to ErrorMasker: expected failures are not worth a traceback."""
 
+    def _warn_for_federation_directives(self) -> None:
+        """Does nothing: there are none, and to look for one loads all kinds, 1 % of a start."""
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:

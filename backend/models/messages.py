@@ -12,12 +12,11 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
-    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database.base import Base
-from backend.models.types import Id, Timestamp
+from backend.models.types import Id, Timestamp, partial
 
 
 class Message(Base):
@@ -69,32 +68,32 @@ class Message(Base):
         # Indexes lead with the conversation, never with the owner, which leaves the primary key
         # alone for (owner, id). While a table is new PostgreSQL takes an owner to have one row, so
         # it may check each parent by walking any index that leads with the owner: all of his rows.
-        Index(
+        partial(
             "uq_messages_active_position",
             "conversation_id",
             "owner_id",
             "position",
             unique=True,
-            sqlite_where=text("active = 1"),
-            postgresql_where=text("active"),
+            sqlite="active = 1",
+            postgresql="active",
         ),
         Index("uq_messages_added", "conversation_id", "owner_id", "added_revision", unique=True),
         # Of most messages nothing changes after they were added.
-        Index(
+        partial(
             "ix_messages_changed",
             "conversation_id",
             "owner_id",
             "revision",
-            sqlite_where=text("revision > added_revision"),
-            postgresql_where=text("revision > added_revision"),
+            sqlite="revision > added_revision",
+            postgresql="revision > added_revision",
         ),
         # Few messages are being written at any time; the start and the sweeper look for them.
-        Index(
+        partial(
             "ix_messages_streaming",
             "owner_id",
             "id",
-            sqlite_where=text("status = 'streaming'"),
-            postgresql_where=text("status = 'streaming'"),
+            sqlite="status = 'streaming'",
+            postgresql="status = 'streaming'",
         ),
         Index("ix_messages_siblings", "parent_id", "owner_id", "conversation_id", "added_revision"),
     )

@@ -5,11 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String, Text, TypeDecorator
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import (
+    UUID,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.types import TypeEngine
 
-Id = String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
+Id = String(36).with_variant(UUID(as_uuid=False), "postgresql")
 """A UUID, read and written as text: the native type where there is one."""
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -49,3 +60,21 @@ class Timestamp(TypeDecorator[datetime]):
 def stored_moment(text: str | None) -> datetime | None:
     """The moment that a text in SQLite stands for."""
     return None if text is None else datetime.fromisoformat(text)
+
+
+def partial(name: str, *columns: str, sqlite: str, postgresql: str, unique: bool = False) -> Index:
+    """An index of the rows that a condition holds for, which each database writes in its way.
+
+    The index itself learns of it from ``tell_conditions``: at an argument for a dialect SQLAlchemy
+    loads all of the dialect, and a server needs that of its own database alone.
+    """
+    conditions = {"sqlite_where": sqlite, "postgresql_where": postgresql}
+    return Index(name, *columns, unique=unique, info=conditions)
+
+
+def tell_conditions(metadata: MetaData) -> None:
+    """Completes the indexes that are ``partial``, for whoever makes or compares tables."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            for argument, condition in index.info.items():
+                index.dialect_kwargs[argument] = text(condition)

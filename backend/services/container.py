@@ -12,8 +12,6 @@ from backend.services.conversations import ConversationService
 from backend.services.embedding import EmbeddingWork
 from backend.services.embedding_keeper import EmbeddingKeeper
 from backend.services.embedding_models import EmbeddingModels
-from backend.services.exports import ExportService
-from backend.services.imports import ImportService
 from backend.services.index_upkeep import IndexUpkeep
 from backend.services.indexing import IndexingService
 from backend.services.live import LiveService
@@ -23,9 +21,11 @@ from backend.services.semantic import SemanticService
 from backend.services.streaming import StreamingService
 
 if TYPE_CHECKING:
-    from backend.services import checks
+    from backend.services import checks, exports, imports
 else:
     checks = Lazy("backend.services.checks")
+    exports = Lazy("backend.services.exports")
+    imports = Lazy("backend.services.imports")
 
 
 class Services:
@@ -42,11 +42,19 @@ class Services:
         self.search = SearchService(store, SemanticService(store, models))
         self.conversations = ConversationService(store)
         self.messages = MessageService(store, self.indexing)
-        self.imports = ImportService(store)
-        self.exports = ExportService(store)
         self.streaming = StreamingService(store)
         self.context = ContextService(store, self.search)
         self.live = LiveService(store, store.bus)
+
+    @cached_property
+    def imports(self) -> imports.ImportService:
+        """Old chats in."""
+        return imports.ImportService(self.store)
+
+    @cached_property
+    def exports(self) -> exports.ExportService:
+        """All chats out."""
+        return exports.ExportService(self.store)
 
     @cached_property
     def checks(self) -> checks.CheckService:

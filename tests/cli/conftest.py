@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from backend.cli import cli
+from backend.cli.verbs import cli
 from backend.config import PREFIX
 from tests.support.databases import Databases
 

@@ -26,7 +26,7 @@ def lines() -> Iterator[Lines]:
     known = {name: logging.getLogger(name).level for name in ("uvicorn", "asyncio", "websockets")}
 
     def logged(log: Callable[[logging.Logger], None], **settings: str) -> str:
-        config = log_config(load_settings(_env_file=None, **settings))
+        config = log_config(load_settings(env_file=None, **settings))
         logging.config.dictConfig(config)
         stream = io.StringIO()
         for handler in root.handlers:

@@ -103,4 +103,4 @@ def test_setting_that_is_wrong_is_one_line(
 
 def test_host_that_does_not_exist_is_named() -> None:
     with pytest.raises(ConfigurationError, match=f"{PREFIX}HOST: nowhere.invalid: "):
-        listen(Settings(_env_file=None, host="nowhere.invalid"))
+        listen(Settings(host="nowhere.invalid"))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from backend.cli import transfers
+from backend.formats.reader import FORMATS
+from backend.services import exports
 from backend.services.imports import ImportReport
 from tests.cli.conftest import Command
 
@@ -22,6 +24,11 @@ def chats(tmp_path: Path) -> Path:
     path = tmp_path / "chats.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return path
+
+
+def test_names_are_those_of_the_formats() -> None:
+    assert transfers.READ_FORMATS == FORMATS
+    assert tuple(exports.FORMATS) == transfers.FORMATS
 
 
 def cells(line: str) -> list[str]:

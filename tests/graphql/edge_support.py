@@ -190,10 +190,10 @@ class LocalUnlessKnown:
         await self._app(scope, receive, send)
 
 
-def edge_settings(tmp_path: Path, **settings: object) -> Settings:
+def edge_settings(tmp_path: Path, **settings: Any) -> Settings:
     """Settings of a database that does not exist yet."""
     return load_settings(
-        **{"database_url": f"sqlite:///{tmp_path}/edge.db", "_env_file": None, **settings}
+        **{"database_url": f"sqlite:///{tmp_path}/edge.db", "env_file": None, **settings}
     )
 
 

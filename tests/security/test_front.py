@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from typing import Any
 
 import httpx
 import pytest
@@ -19,8 +20,8 @@ from backend.security.front import RequestIdFilter, current_request_id, guard, o
 ORIGIN = "https://chat.example"
 
 
-def settings(**given: object) -> Settings:
-    return load_settings(**{"_env_file": None, **given})
+def settings(**given: Any) -> Settings:
+    return load_settings(**{"env_file": None, **given})
 
 
 async def id_now(_: Request) -> JSONResponse:

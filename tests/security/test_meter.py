@@ -9,8 +9,8 @@ from backend.security.rate_redis import RedisBuckets
 
 
 async def test_nothing_is_counted_in_the_mode_none_unless_it_is_asked_for() -> None:
-    silent = open_meter(load_settings(_env_file=None))
-    asked = open_meter(load_settings(_env_file=None, rate_owner_points=50))
+    silent = open_meter(load_settings(env_file=None))
+    asked = open_meter(load_settings(env_file=None, rate_owner_points=50))
 
     assert await silent.charge("local", "::1", 1_000_000) == {}
     assert await silent.of_owner("local") is None
@@ -18,7 +18,7 @@ async def test_nothing_is_counted_in_the_mode_none_unless_it_is_asked_for() -> N
 
 
 async def test_the_other_modes_count() -> None:
-    meter = open_meter(load_settings(_env_file=None, auth="keys"))
+    meter = open_meter(load_settings(env_file=None, auth="keys"))
     verdicts = await meter.charge("ana", "::1", 10)
 
     assert {name: verdict.limit for name, verdict in verdicts.items()} == {
@@ -29,7 +29,7 @@ async def test_the_other_modes_count() -> None:
 
 async def test_zero_counts_nothing() -> None:
     meter = open_meter(
-        load_settings(_env_file=None, auth="keys", rate_owner_points=0, rate_address_points=0)
+        load_settings(env_file=None, auth="keys", rate_owner_points=0, rate_address_points=0)
     )
     assert await meter.charge("ana", "::1", 1_000_000) == {}
 
@@ -60,7 +60,7 @@ async def test_what_never_fits_is_told_without_a_time() -> None:
 
 
 async def test_redis_is_used_where_it_is_set() -> None:
-    settings = load_settings(_env_file=None, rate_url="redis://:word@127.0.0.1:1")
+    settings = load_settings(env_file=None, rate_url="redis://:word@127.0.0.1:1")
     meter = open_meter(settings)
     assert isinstance(meter.limiter, RedisBuckets)
     assert "word" not in repr(settings)

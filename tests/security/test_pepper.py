@@ -15,11 +15,11 @@ GIVEN = "p" * 32
 
 @pytest.fixture
 def settings() -> Settings:
-    return load_settings(_env_file=None)
+    return load_settings(env_file=None)
 
 
 def test_a_pepper_that_is_set_is_used_and_no_file_is_made(tmp_path: Path) -> None:
-    settings = load_settings(_env_file=None, key_pepper=GIVEN)
+    settings = load_settings(env_file=None, key_pepper=GIVEN)
 
     assert read_pepper(settings, tmp_path / "pepper") == GIVEN.encode()
     assert list(tmp_path.iterdir()) == []
@@ -44,7 +44,7 @@ def test_processes_that_start_together_agree(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from backend.config import load_settings;"
         "from backend.security.pepper import read_pepper;"
-        "print(read_pepper(load_settings(_env_file=None), pathlib.Path(sys.argv[1])).decode())"
+        "print(read_pepper(load_settings(env_file=None), pathlib.Path(sys.argv[1])).decode())"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "pepper")]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -86,6 +86,6 @@ def test_a_folder_that_is_not_there_is_told(settings: Settings, tmp_path: Path) 
 
 def test_a_short_pepper_is_refused_and_none_is_shown() -> None:
     with pytest.raises(ConfigurationError, match="CONVERSA_KEY_PEPPER") as refusal:
-        load_settings(_env_file=None, key_pepper="not a long one")
+        load_settings(env_file=None, key_pepper="not a long one")
     assert "not a long one" not in str(refusal.value)
-    assert GIVEN not in repr(load_settings(_env_file=None, key_pepper=GIVEN))
+    assert GIVEN not in repr(load_settings(env_file=None, key_pepper=GIVEN))

@@ -20,7 +20,7 @@ from tests.support.embedding_server import embedding_server
 
 def chosen(**values: object) -> Settings:
     """Settings, whatever the developer's own .env says."""
-    return load_settings(_env_file=None, **values)
+    return load_settings(env_file=None, **values)
 
 
 def test_nothing_is_configured_by_default() -> None:

@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 import uvicorn
-from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from app import create_app
 from backend.config import Settings
 from backend.repositories.store import Store
 from backend.services.keys import KeyService
+from backend.setting import SecretStr
 
 URL = "http://localhost"
 PEPPER = "a pepper that only these tests know"

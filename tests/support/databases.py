@@ -82,7 +82,7 @@ def dropped_after(server: PostgresqlServer) -> Iterator[PostgresqlDatabases]:
 
 def settings_for(url: str, **values: object) -> Settings:
     """Settings for a database, whatever the developer's own .env says."""
-    return load_settings(_env_file=None, database_url=url, **values)
+    return load_settings(env_file=None, database_url=url, **values)
 
 
 def migrate_now(url: str) -> None:

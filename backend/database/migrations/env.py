@@ -11,13 +11,16 @@ from backend import models
 from backend.config import load_settings
 from backend.database import postgresql, sqlite
 from backend.database.database import database_url
+from backend.models.types import tell_conditions
 
 
 def run(connection: Connection) -> None:
     """Runs the migrations in the connection's own transaction: all of them or none."""
+    metadata = models.Owner.metadata
+    tell_conditions(metadata)
     context.configure(
         connection=connection,
-        target_metadata=models.Owner.metadata,
+        target_metadata=metadata,
         render_as_batch=connection.dialect.name == "sqlite",
     )
     with context.begin_transaction():

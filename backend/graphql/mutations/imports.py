@@ -1,6 +1,6 @@
 """Taking in old chats."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import strawberry
 
@@ -11,7 +11,12 @@ from backend.graphql.mutations.arguments import Input
 from backend.graphql.types.enums import stored
 from backend.graphql.types.inputs import ImportConversationsInput
 from backend.graphql.types.payloads import ImportConversationsPayload
-from backend.services.imports import ImportOptions
+from backend.lazy import Lazy
+
+if TYPE_CHECKING:
+    from backend.services import imports
+else:
+    imports = Lazy("backend.services.imports")
 
 
 async def import_conversations(info: Info, input: Input[ImportConversationsInput]) -> Any:
@@ -22,7 +27,7 @@ async def import_conversations(info: Info, input: Input[ImportConversationsInput
             info.context.viewer,
             input.data,
             stored(input.format) if input.format else None,
-            ImportOptions(dry_run=input.dry_run),
+            imports.ImportOptions(dry_run=input.dry_run),
         )
         return ImportConversationsPayload(report=report)
 
