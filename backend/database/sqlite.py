@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from backend.config import Settings
 from backend.database.aside import AsideReader
+from backend.database.closing import note_threads
 from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
 from backend.database.timeouts import end_long_statements, tell_timeouts
@@ -127,7 +128,7 @@ def migration_engine(url: URL, settings: Settings) -> AsyncEngine:
 
 
 def _engine(url: URL, settings: Settings, *, connections: int) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(sqlite_path(url))),
         pool_size=connections,
         max_overflow=0,
@@ -136,6 +137,8 @@ def _engine(url: URL, settings: Settings, *, connections: int) -> AsyncEngine:
         # They are what people write, and errors go to the log.
         hide_parameters=True,
     )
+    note_threads(engine.sync_engine)
+    return engine
 
 
 def _limit(engine: Engine, settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -31,10 +32,21 @@ async def test_a_connection_that_is_lent_comes_back_first(settings: Settings) ->
         group.create_task(hold(database, taken, until))
         await taken.wait()
         ending = group.create_task(database.close())
-        await asyncio.sleep(5 * closing.LOOK)
+        await asyncio.sleep(20 * closing.LOOK)
         assert not ending.done()
         until.set()
     assert "Current Checked out connections: 0" in pool.status()
+
+
+async def test_a_cancelled_statement_leaves_no_thread_behind(settings: Settings) -> None:
+    database = Database(settings)
+    taken = asyncio.Event()
+    holding = asyncio.create_task(hold(database, taken, asyncio.Event()))
+    await taken.wait()
+    holding.cancel()
+    await asyncio.wait([holding])
+    await database.close()
+    assert not any("_connection_worker_thread" in each.name for each in threading.enumerate())
 
 
 async def test_nobody_is_waited_for_without_end(

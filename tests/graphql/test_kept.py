@@ -41,7 +41,8 @@ def caches() -> Iterator[tuple[str, Any]]:
     for module in pkgutil.walk_packages(backend.__path__, "backend."):
         if ".migrations" in module.name:
             continue
-        for name, thing in vars(importlib.import_module(module.name)).items():
+        # Looking at what is lazy loads it, which adds names to packages.
+        for name, thing in list(vars(importlib.import_module(module.name)).items()):
             if hasattr(thing, "cache_info") and thing.__module__ == module.name:
                 yield f"{module.name}.{name}", thing
 
