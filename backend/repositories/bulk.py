@@ -15,8 +15,8 @@ ROWS = 500
 """Values a statement names at the most."""
 
 AT_ONCE = 4000
-"""Rows sent together. The driver's thread stores them, and lets go of the interpreter's lock at each;
-others on the event loop wait for no more than a look at all."""
+"""Rows sent together. The driver's thread stores them, and lets go of the interpreter's lock at
+each; others on the event loop wait for no more than a look at all."""
 
 
 async def insert_rows(
@@ -51,7 +51,9 @@ async def insert_given(
 @lru_cache(maxsize=64)
 def _of_owner(table: Table, names: tuple[str, ...], owner_id: int) -> str:
     places = ", ".join("?" * len(names))
-    return f"INSERT INTO {table.name} (owner_id, {', '.join(names)}) VALUES ({owner_id}, {places})"
+    columns = ", ".join(("owner_id", *names))
+    # Names of our own and a number.
+    return f"INSERT INTO {table.name} ({columns}) VALUES ({owner_id}, {places})"  # noqa: S608
 
 
 def _values(

@@ -33,7 +33,8 @@ def packed(batch: Batch) -> bytes:
     failures = [astuple(each) for each in batch.failures]
     block = batch.block and (batch.block.message_ids, batch.block.chunks, tuple(batch.block.block))
     # Of plain values `marshal` takes half as long.
-    plain = marshal.dumps((messages, block))
+    values: Any = (messages, block)
+    plain = marshal.dumps(values)
     return pickle.dumps(
         (items, failures, batch.formats, plain, batch.position, batch.total),
         pickle.HIGHEST_PROTOCOL,
