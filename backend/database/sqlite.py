@@ -31,8 +31,14 @@ PRAGMAS = {
     "temp_store": "MEMORY",
 }
 
-LONG_WRITES = {"cache_size": "-8192"}
-"""A transaction whose changes outgrow the pages it may keep writes some of them twice."""
+LONG_WRITES = {
+    # A transaction whose changes outgrow the pages it may keep writes some of them twice.
+    "cache_size": "-32768",
+    # A page that transaction after transaction changes is copied from the log every 16 MiB, not at
+    # every commit.
+    "wal_autocheckpoint": "4096",
+}
+"""What differs where transactions are large."""
 
 
 def sqlite_path(url: URL) -> Path:

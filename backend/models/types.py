@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +19,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.types import TypeEngine
+
+from backend.utils.moments import moment_text
 
 Id = String(36).with_variant(UUID(as_uuid=False), "postgresql")
 """A UUID, read and written as text: the native type where there is one."""
@@ -50,7 +52,7 @@ class Timestamp(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None or dialect.name != "sqlite":
             return value
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
+        return moment_text(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # Instead of process_result_value, which costs two calls more a value.

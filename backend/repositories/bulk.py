@@ -11,8 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.sending import send
 
-# Rows a statement: between two of them, others on the event loop have their turn.
 ROWS = 500
+"""Values a statement names at the most."""
+
+AT_ONCE = 4000
+"""Rows sent together. The driver's thread stores them, and lets go of the interpreter's lock at
+each; others on the event loop wait for no more than a look at all."""
 
 
 async def insert_rows(
@@ -23,9 +27,33 @@ async def insert_rows(
 ) -> None:
     """Stores rows given in the order of ``names``; the driver's errors come wrapped as always."""
     statement, converters = _prepared(table, names, connection.dialect)
-    for start in range(0, len(rows), ROWS):
-        chunk = _values(rows[start : start + ROWS], converters)
+    for start in range(0, len(rows), AT_ONCE):
+        chunk = _values(rows[start : start + AT_ONCE], converters)
         await send(connection, statement, chunk)
+
+
+async def insert_given(
+    connection: AsyncConnection,
+    table: Any,
+    names: tuple[str, ...],
+    owner_id: int,
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Stores an owner's rows given as the driver takes them, ``names`` without the owner.
+
+    They go as one statement, which keeps nobody on the event loop waiting: there it costs a check
+    of each row, and the driver's thread lets go of the interpreter's lock at each.
+    """
+    if rows:
+        await send(connection, _of_owner(table, names, owner_id), rows)
+
+
+@lru_cache(maxsize=64)
+def _of_owner(table: Table, names: tuple[str, ...], owner_id: int) -> str:
+    places = ", ".join("?" * len(names))
+    columns = ", ".join(("owner_id", *names))
+    # Names of our own and a number.
+    return f"INSERT INTO {table.name} ({columns}) VALUES ({owner_id}, {places})"  # noqa: S608
 
 
 def _values(

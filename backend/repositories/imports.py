@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,8 @@ from backend.models import (
     MessageVersion,
     Owner,
 )
-from backend.repositories.bulk import ROWS, insert_rows
+from backend.repositories.bulk import ROWS, insert_given, insert_rows
+from backend.repositories.plain_messages import PlainMessages, ids_of, joined
 from backend.repositories.records import (
     ConversationRecord,
     ConversationRows,
@@ -129,7 +131,7 @@ class ImportRepository:
         ]
         await self._insert(ConversationTag.__table__, TAG_FIELDS, tags)
         await self.insert_messages(
-            [row for each in conversations for row in each.messages],
+            joined(each.messages for each in conversations),
             [row for each in conversations for row in each.versions],
             [row for each in conversations for row in each.feedback],
         )
@@ -142,10 +144,10 @@ class ImportRepository:
         feedback: Sequence[FeedbackRecord] = (),
     ) -> None:
         """Stores new messages, parents first, with what hangs on them; raises RowsRefused."""
-        await self._insert(Message.__table__, MessageRecord._fields, messages)
+        await self._insert_messages(messages)
         await self._insert(MessageVersion.__table__, VersionRecord._fields, versions)
         await self._insert(MessageFeedback.__table__, FeedbackRecord._fields, feedback)
-        await self._forget_deleted_messages([row.id for row in messages])
+        await self._forget_deleted_messages(messages)
 
     async def _advance_feed(self, count: int) -> int:
         """The last of ``count`` new places in the owner's feed."""
@@ -169,11 +171,12 @@ class ImportRepository:
         )
         return {row[0]: row[1] for row in rows}
 
-    async def _forget_deleted_messages(self, ids: Sequence[str]) -> None:
+    async def _forget_deleted_messages(self, messages: Sequence[MessageRecord]) -> None:
         of_owner = MessageTombstone.owner_id == self._owner_id
         if await self._connection.scalar(
             select(MessageTombstone.owner_id).where(of_owner).limit(1)
         ):
+            ids = ids_of(messages)
             for start in range(0, len(ids), ROWS):
                 chunk = ids[start : start + ROWS]
                 await self._connection.execute(
@@ -183,11 +186,27 @@ class ImportRepository:
     async def _insert(
         self, table: Any, fields: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
     ) -> None:
-        owned = [(self._owner_id, *row) for row in rows]
-        try:
-            await insert_rows(self._connection, table, ("owner_id", *fields), owned)
-        except (IntegrityError, DataError) as error:
-            raise RowsRefused(str(error.orig)) from error
+        if rows:
+            owned = [(self._owner_id, *row) for row in rows]
+            with _refusals():
+                await insert_rows(self._connection, table, ("owner_id", *fields), owned)
+
+    async def _insert_messages(self, messages: Sequence[MessageRecord]) -> None:
+        table, fields = Message.__table__, MessageRecord._fields
+        if isinstance(messages, PlainMessages) and self._connection.dialect.name == "sqlite":
+            with _refusals():
+                rows = messages.plain
+                await insert_given(self._connection, table, fields, self._owner_id, rows)
+        else:
+            await self._insert(table, fields, messages)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except (IntegrityError, DataError) as error:
+        raise RowsRefused(str(error.orig)) from error
 
 
 def _counted_on(rows: ConversationRows, ended: int) -> ConversationRows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -85,7 +86,7 @@ class ConversationRows:
     """
 
     conversation: ConversationRecord
-    messages: list[MessageRecord]
+    messages: Sequence[MessageRecord]
     tags: list[str] = field(default_factory=list)
     versions: list[VersionRecord] = field(default_factory=list)
     feedback: list[FeedbackRecord] = field(default_factory=list)

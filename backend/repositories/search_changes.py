@@ -15,6 +15,7 @@ from backend.repositories.chunks import STREAMING
 from backend.repositories.conversations import ConversationRepository
 from backend.repositories.imports import ImportRepository
 from backend.repositories.messages import MessageRepository
+from backend.repositories.plain_messages import ids_of
 from backend.repositories.records import FeedbackRecord, MessageRecord, TreeRecord, VersionRecord
 from backend.repositories.search_blocks import PreparedSegment
 from backend.repositories.search_index import (
@@ -36,9 +37,10 @@ def text_of(row: MessageRecord) -> MessageText:
 class IndexChanges:
     """Texts that are new, messages whose text is another now, and chunks whose text is gone.
 
-    ``imported`` are new messages as well, by the thousand. ``segment`` holds what was made of these
-    before the write began; it is used where it is of all of them. So it is with ``prepared``, the
-    chunks of messages that are written a few at a time.
+    ``imported`` are new messages as well, by the thousand. ``segment`` holds what was made of
+    messages before the write began; it is ``used`` where exactly these were stored, which are not
+    among the ``imported`` then. ``prepared`` are the chunks of messages that are written a few at a
+    time, as far as they are as they were.
     """
 
     new: dict[str, MessageText] = field(default_factory=dict)
@@ -46,10 +48,11 @@ class IndexChanges:
     changed: set[str] = field(default_factory=set)
     gone: list[StoredChunk] = field(default_factory=list)
     segment: PreparedSegment | None = None
+    used: bool = False
     prepared: dict[MessageText, list[NewChunk]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.new or self.imported or self.changed or self.gone)
+        return bool(self.new or self.used or self.imported or self.changed or self.gone)
 
     def add(self, row: MessageText, status: str) -> None:
         """Notes a new message; one that is still being written is indexed when it is finished."""
@@ -132,4 +135,8 @@ class IndexedImports(ImportRepository):
     ) -> None:
         """Stores new messages, parents first, with what hangs on them; raises RowsRefused."""
         await super().insert_messages(messages, versions, feedback)
-        self._changes.imported += [row for row in messages if row.status != STREAMING]
+        segment = self._changes.segment
+        if segment is not None and segment.message_ids == ids_of(messages):
+            self._changes.used = True
+        else:
+            self._changes.imported += [row for row in messages if row.status != STREAMING]

@@ -103,7 +103,7 @@ class SegmentRepository:
         made = insert(SearchSegment).values(**values).returning(SearchSegment.id)
         return (await self._connection.execute(made)).scalar_one()
 
-    async def insert_postings(self, rows: Sequence[PostingRow]) -> None:
+    async def insert_postings(self, rows: Sequence[tuple[int, str, int, bytes]]) -> None:
         """Stores runs."""
         await insert_rows(self._connection, SearchPostings.__table__, PostingRow._fields, rows)
 

@@ -130,11 +130,17 @@ def runs_of(block: Block, first: int) -> Iterator[Run]:
     records: NDArray[np.void] = np.frombuffer(block.data, record()).copy()
     records["number"] += np.uint32(first)
     data = records.tobytes()
+    counts = np.frombuffer(block.counts, "<u4").astype(np.int64)
+    ends = np.cumsum(counts)
+    firsts = records["number"][ends - counts].tolist()
     step = RUN_LENGTH * POSTING_BYTES
     begin = 0
-    for term, count in zip(block.terms, np.frombuffer(block.counts, "<u4").tolist(), strict=True):
-        end = begin + count * POSTING_BYTES
-        for at in range(begin, end, step):
-            stop = min(at + step, end)
-            yield Run(term, int.from_bytes(data[at : at + 4], "little"), data[at:stop])
+    for term, number, end in zip(block.terms, firsts, (ends * POSTING_BYTES).tolist(), strict=True):
+        # Most terms have one run, so no more than a slice is made for each of these.
+        if end - begin <= step:
+            yield Run(term, number, data[begin:end])
+        else:
+            for at in range(begin, end, step):
+                stop = min(at + step, end)
+                yield Run(term, int.from_bytes(data[at : at + 4], "little"), data[at:stop])
         begin = end

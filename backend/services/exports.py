@@ -11,7 +11,7 @@ import anyio.to_thread
 from backend.errors import UnsupportedFormat
 from backend.formats import conversa, markdown, openai_write, openwebui_write
 from backend.formats.document import DocumentConversation
-from backend.repositories.records import ConversationRows
+from backend.repositories.records import ConversationRows, MessageRecord
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.export_documents import document_of
@@ -110,9 +110,10 @@ class ExportService:
             if conversation is None:
                 return None
             tags = await unit.conversations.tags_by_ids([conversation_id])
-            rows = ConversationRows(conversation, [], tags.get(conversation_id, []))
+            found: list[MessageRecord] = []
             async for messages in unit.exports.messages_of(conversation_id):
-                rows.messages += await unit.chunks.fill(messages)
+                found += await unit.chunks.fill(messages)
+            rows = ConversationRows(conversation, found, tags.get(conversation_id, []))
             rows.versions = await unit.exports.versions_of(conversation_id)
             rows.feedback = await unit.exports.feedback_of(conversation_id)
         rows.leaf_id = _leaf_id(rows)

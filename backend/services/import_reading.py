@@ -89,11 +89,13 @@ def _place(source: Path | BinaryIO) -> Path | int | None:
 def _from_process(source: Path | int, format_: str | None, name: str | None) -> Batches:
     path = f"fd:{source}" if isinstance(source, int) else str(source.absolute())
     command = [sys.executable, "-m", "backend.services.import_worker"]
+    # It has one core; the other one is for who stores.
     process = subprocess.Popen(
         [*command, path, format_ or "", name or ""],
         cwd=_ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        env={**os.environ, "RAYON_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         pass_fds=(source,) if isinstance(source, int) else (),
     )
     pipe = cast(BinaryIO, process.stdout)

@@ -12,6 +12,7 @@ import gc
 import os
 import pickle
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -33,15 +34,39 @@ def main() -> None:
 
 
 def _send(out: BinaryIO, path: str, format_: str | None, name: str | None) -> None:
+    sender = _Sender(out)
     try:
         with _documents(path, format_, name) as documents:
             for batch in batches(documents):
-                write_frame(out, packed(_completed(batch, documents)))
+                sender.send(packed(_completed(batch, documents)))
     except BrokenPipeError:
         raise
     except Exception as error:
-        write_frame(out, _told(error))
-    write_frame(out, b"")
+        sender.send(_told(error))
+    sender.send(b"")
+    sender.wait()
+
+
+class _Sender:
+    """Writes frames in a thread, so that the next is made while nobody takes the one before.
+
+    One waits at the most: memory is bounded.
+    """
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._thread = ThreadPoolExecutor(1)
+        self._sent: Future[None] | None = None
+
+    def send(self, data: bytes) -> None:
+        """Writes a frame once the one before is written, whose error is raised."""
+        self.wait()
+        self._sent = self._thread.submit(write_frame, self._out, data)
+
+    def wait(self) -> None:
+        """Until all is written."""
+        if self._sent is not None:
+            self._sent.result()
 
 
 def _documents(path: str, format_: str | None, name: str | None) -> Documents:

@@ -44,12 +44,9 @@ class IndexingService:
         """Brings what a write changed into the index, in its transaction."""
         changes = unit.index_changes
         texts = list(changes.new.values())
-        segment, imported = changes.segment, changes.imported
-        fits = segment is not None and segment.message_ids == [row.id for row in imported]
-        if segment is not None and fits and not changes.changed:
-            await self._add_segment(unit, segment)
-        else:
-            texts += [text_of(row) for row in imported if row.id not in changes.changed]
+        texts += [text_of(row) for row in changes.imported if row.id not in changes.changed]
+        if changes.used and changes.segment is not None:
+            await self._add_segment(unit, changes.segment)
         if changes.changed:
             texts += await unit.index.texts(sorted(changes.changed))
         if changes.gone:
@@ -102,7 +99,7 @@ class IndexingService:
         row = SegmentRecord(0, reserved.first, last, count, prepared.terms)
         segment_id = await unit.segments.insert(row, ready=True)
         runs = await anyio.to_thread.run_sync(
-            lambda: [PostingRow(segment_id, *run) for run in prepared.runs(reserved.first)]
+            lambda: [(segment_id, *run) for run in prepared.runs(reserved.first)]
         )
         await unit.segments.insert_postings(runs)
         await unit.segments.flushed_to(last)
