@@ -22,11 +22,15 @@ from backend.services.import_batches import Batch, batches, block_of
 from backend.services.import_frames import packed, write_frame
 
 FD = "fd:"
+NICENESS = 5
+"""Whoever is served by the same cores meanwhile goes first."""
 
 
 def main() -> None:
     """Reads the command line and the file."""
     path, format_, name = sys.argv[1:]
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     # Documents are trees, whose memory comes back without a look for cycles.
     gc.set_threshold(200_000, 50, 1000)
     with suppress(BrokenPipeError):
