@@ -10,6 +10,7 @@ from sqlalchemy import Dialect, LargeBinary, Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.sending import send
+from backend.repositories.dialects import takes_plain
 
 ROWS = 500
 """Values a statement names at the most."""
@@ -82,6 +83,6 @@ def _prepared(
     converters = [
         (place, table.c[name].type.dialect_impl(dialect).bind_processor(dialect))
         for place, name in enumerate(names)
-        if not (dialect.name == "sqlite" and isinstance(table.c[name].type, LargeBinary))
+        if not (takes_plain(dialect) and isinstance(table.c[name].type, LargeBinary))
     ]
     return str(compiled), tuple((place, each) for place, each in converters if each is not None)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import Dialect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 
 def has_lateral(connection: AsyncConnection) -> bool:
     """Whether a subquery may name the tables that stand before it, as LATERAL lets it."""
     return connection.dialect.name == "postgresql"
+
+
+def takes_plain(dialect: Dialect) -> bool:
+    """Whether the driver takes moments as text, truth as a number, and bytes as they are."""
+    return dialect.name == "sqlite"
 
 
 async def damage(connection: AsyncConnection) -> list[str]:

@@ -22,6 +22,7 @@ from backend.models import (
     Owner,
 )
 from backend.repositories.bulk import ROWS, insert_given, insert_rows
+from backend.repositories.dialects import takes_plain
 from backend.repositories.plain_messages import PlainMessages, ids_of, joined
 from backend.repositories.records import (
     ConversationRecord,
@@ -193,7 +194,7 @@ class ImportRepository:
 
     async def _insert_messages(self, messages: Sequence[MessageRecord]) -> None:
         table, fields = Message.__table__, MessageRecord._fields
-        if isinstance(messages, PlainMessages) and self._connection.dialect.name == "sqlite":
+        if isinstance(messages, PlainMessages) and takes_plain(self._connection.dialect):
             with _refusals():
                 rows = messages.plain
                 await insert_given(self._connection, table, fields, self._owner_id, rows)
