@@ -11,9 +11,10 @@ from backend.repositories.records import ConversationRows
 from backend.services.import_index import IndexBlock, index_block
 from backend.services.import_rows import conversation_rows
 
-# A transaction of this size holds the write lock for two to four tenths of a second. The larger it
-# is, the fewer rows of postings a message has: words come again.
-MESSAGES = 8000
+# A transaction of this size holds the write lock for one or two tenths of a second, and a server's
+# event loop, which takes a batch from the pipe, for some hundredths. Of a larger one a message has
+# fewer rows of postings, for words come again, and others wait longer.
+MESSAGES = 4000
 ITEMS = 1000
 BYTES = 4 * 1024 * 1024
 
