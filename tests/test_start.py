@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
-from unittest.mock import Mock
+from functools import partial
 
-import pytest
-import typer
-
-from backend import cli
 from tests.support.servers import ROOT
 
 LATER = {
@@ -31,17 +28,16 @@ def test_a_start_loads_nothing_that_has_time() -> None:
     assert loaded & LATER == set()
 
 
-@pytest.mark.parametrize(("end", "code"), [(typer.Exit(2), 2), (KeyboardInterrupt(), 130)])
-def test_a_command_line_without_anything_is_not_parsed(
-    monkeypatch: pytest.MonkeyPatch, end: BaseException, code: int
-) -> None:
-    monkeypatch.setattr("sys.argv", ["app.py"])
-    monkeypatch.setattr(cli, "verbs", Mock(cli=Mock(side_effect=AssertionError)))
-    monkeypatch.setattr(cli, "serve", Mock(side_effect=[None, end]))
-    cli.main()
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    assert ended.value.code == code
+def test_a_command_line_without_anything_is_not_parsed_and_ends_alike() -> None:
+    wrong = {**os.environ, "CONVERSA_PORT": "x"}
+    run = partial(subprocess.run, cwd=ROOT, env=wrong, capture_output=True, text=True)
+    program = (
+        "import sys, app; sys.argv = ['app.py']\ntry: app.main()\nfinally: print(*sys.modules)"
+    )
+    bare, serve = run([sys.executable, "-c", program]), run([sys.executable, "app.py", "serve"])
+    assert "CONVERSA_PORT" in bare.stderr
+    assert (bare.returncode, bare.stderr) == (serve.returncode, serve.stderr)
+    assert {"backend.cli.verbs", "pydantic"}.isdisjoint(bare.stdout.split())
 
 
 def test_annotations_of_the_schema_are_no_text() -> None:
