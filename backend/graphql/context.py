@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from strawberry.types.info import Info as StrawberryInfo
@@ -14,6 +13,7 @@ from backend.repositories.store import Store
 from backend.security.caller import Caller
 from backend.security.viewer import Viewer
 from backend.services.container import Services
+from backend.utils.kept import kept
 
 
 class Context:
@@ -43,7 +43,7 @@ class Context:
         """The door for reading."""
         return self.services.store
 
-    @cached_property
+    @kept
     def loaders(self) -> Loaders:
         """The loaders; on a stream they keep nothing."""
         return Loaders(self.store, self.viewer, self.turn, cache=not self._streaming)

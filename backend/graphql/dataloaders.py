@@ -7,7 +7,6 @@ one statement at a time. What has to look at more rows than it returns is a long
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from functools import cached_property
 from typing import Any, TypeVar
 
 from backend.graphql.execution.loading import Loader, Turn
@@ -23,6 +22,7 @@ from backend.repositories.records import (
 )
 from backend.repositories.store import ReadUnit, Store
 from backend.security.viewer import Viewer
+from backend.utils.kept import kept
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -39,22 +39,36 @@ class Loaders:
         self._viewer = viewer
         self._turn = turn
         self._cache = cache
+        self._conversations: dict[
+            frozenset[str] | None, Loader[str, ConversationRecord | None]
+        ] = {}
         self._pages: dict[Any, Loader[str, Page[MessageRecord]]] = {}
         self._around: dict[
             tuple[MessageScope, int], Loader[MessageRecord, Page[MessageRecord]]
         ] = {}
         self._counts: dict[MessageScope, Loader[str, int]] = {}
 
-    @cached_property
+    @kept
     def conversations(self) -> Loader[str, ConversationRecord | None]:
         """Conversations by id."""
+        return self.conversations_with(None)
 
-        async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, ConversationRecord | None]:
-            return {row.id: row for row in await unit.conversations.list_by_ids(ids)}
+    def conversations_with(
+        self, columns: frozenset[str] | None
+    ) -> Loader[str, ConversationRecord | None]:
+        """Conversations by id, of which these columns are read, or all."""
+        found = self._conversations.get(columns)
+        if found is None:
 
-        return self._loader(read, lambda: None)
+            async def read(
+                unit: ReadUnit, ids: Sequence[str]
+            ) -> dict[str, ConversationRecord | None]:
+                return {row.id: row for row in await unit.conversations.list_by_ids(ids, columns)}
 
-    @cached_property
+            found = self._conversations[columns] = self._loader(read, _none)
+        return found
+
+    @kept
     def list_lengths(self) -> Loader[ConversationFilter, int]:
         """How many conversations there are, by which."""
 
@@ -65,7 +79,7 @@ class Loaders:
 
         return self._loader(read, int, long=True)
 
-    @cached_property
+    @kept
     def messages(self) -> Loader[str, MessageRecord | None]:
         """Messages by id."""
 
@@ -74,7 +88,7 @@ class Loaders:
 
         return self._loader(read, lambda: None)
 
-    @cached_property
+    @kept
     def tags(self) -> Loader[str, list[str]]:
         """Tags by conversation."""
 
@@ -83,7 +97,7 @@ class Loaders:
 
         return self._loader(read, list)
 
-    @cached_property
+    @kept
     def last_messages(self) -> Loader[str, MessageRecord | None]:
         """The last message of the active branch by conversation."""
 
@@ -92,7 +106,7 @@ class Loaders:
 
         return self._loader(read, lambda: None)
 
-    @cached_property
+    @kept
     def siblings(self) -> Loader[Place, list[str]]:
         """The ids of the alternatives at a place (conversation, parent), oldest first."""
 
@@ -101,7 +115,7 @@ class Loaders:
 
         return self._loader(read, list)
 
-    @cached_property
+    @kept
     def versions(self) -> Loader[str, list[VersionRecord]]:
         """Earlier texts by message."""
 
@@ -110,7 +124,7 @@ class Loaders:
 
         return self._loader(read, list)
 
-    @cached_property
+    @kept
     def feedback(self) -> Loader[str, FeedbackRecord | None]:
         """Readers' judgements by message."""
 
@@ -178,6 +192,10 @@ class Loaders:
             return [found[key] if key in found else missing() for key in keys]
 
         return Loader(load, self._turn, cache=self._cache, max_batch_size=batch)
+
+
+def _none() -> None:
+    return None
 
 
 def _no_rows() -> Page[MessageRecord]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -37,7 +37,6 @@ _OWNED = Conversation.owner_id == bindparam("owner")
 _SELECT_BY_ID = select(*COLUMNS).where(_OWNED, Conversation.id == bindparam("id"))
 _BY_ID = Prepared(_SELECT_BY_ID)
 _BY_ID_LOCKED = Prepared(_SELECT_BY_ID.with_for_update())
-_BY_IDS = PreparedOfIds(lambda ids: select(*COLUMNS).where(_OWNED, Conversation.id.in_(ids)))
 _TAGS = (
     select(ConversationTag.conversation_id, ConversationTag.tag)
     .where(
@@ -86,7 +85,7 @@ class ConversationOrder:
     @property
     def key(self) -> Callable[[ConversationRecord], Key]:
         """What tells where a row stands in this order."""
-        return itemgetter(ConversationRecord._fields.index(self.column), 0)
+        return attrgetter(self.column, "id")
 
 
 class ConversationRepository:
@@ -122,11 +121,14 @@ class ConversationRepository:
         row = (await self._connection.execute(statement)).first()
         return ConversationRecord._make(row) if row else None
 
-    async def list_by_ids(self, ids: Sequence[str]) -> list[ConversationRecord]:
-        """Those of the conversations that exist, in no order."""
+    async def list_by_ids(
+        self, ids: Sequence[str], names: frozenset[str] | None = None
+    ) -> list[ConversationRecord]:
+        """Those of the conversations that exist, in no order; of them these columns, or all."""
+        columns = chosen_columns(COLUMNS, names and names | {"id"})
         if len(ids) == 1:
-            return await self._records(_BY_ID, {"id": ids[0]})
-        return await self._records(*_BY_IDS.of(ids))
+            return await self._records(_by_id(columns), {"id": ids[0]}, columns)
+        return await self._records(*_by_ids(columns).of(ids), columns)
 
     async def page(
         self,
@@ -273,6 +275,18 @@ class ConversationRepository:
                 ConversationTag.owner_id == self._owner_id, ConversationTag.tag == tag
             )
         )
+
+
+@lru_cache(maxsize=64)
+def _by_id(columns: tuple[Column, ...]) -> Prepared:
+    """These columns of the conversation ``id``."""
+    return Prepared(select(*columns).where(_OWNED, Conversation.id == bindparam("id")))
+
+
+@lru_cache(maxsize=64)
+def _by_ids(columns: tuple[Column, ...]) -> PreparedOfIds:
+    """These columns of several conversations."""
+    return PreparedOfIds(lambda ids: select(*columns).where(_OWNED, Conversation.id.in_(ids)))
 
 
 def _moments(chosen: ConversationFilter) -> list[ColumnElement[bool]]:

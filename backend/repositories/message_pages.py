@@ -34,8 +34,9 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 MOST_PADDED = 256
 
 COLUMNS = tuple(getattr(Message, name) for name in MessageRecord._fields)
-# What a page is put together by, and what its cursors and unfinished messages are made of.
-NEEDED = frozenset(["id", "conversation_id", "status", "added_revision"])
+# What cursors and unfinished messages are made of, and what pages are told apart by.
+NEEDED = frozenset(["id", "status", "added_revision"])
+NEEDED_OF_SEVERAL = NEEDED | {"conversation_id"}
 _SAME_CONVERSATION = and_(
     Message.owner_id == Conversation.owner_id, Message.conversation_id == Conversation.id
 )

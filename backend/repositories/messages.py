@@ -26,6 +26,7 @@ from backend.repositories.message_pages import (
     COLUMNS,
     LAST,
     NEEDED,
+    NEEDED_OF_SEVERAL,
     from_an_end,
     lateral,
     limited,
@@ -112,7 +113,8 @@ class MessageRepository:
     ) -> dict[str, Page[MessageRecord]]:
         """One page of each conversation, in one statement that reads no more than it returns; of
         the messages these columns, or all."""
-        columns = chosen_columns(COLUMNS, names and names | NEEDED)
+        needed = NEEDED if len(ids) == 1 else NEEDED_OF_SEVERAL
+        columns = chosen_columns(COLUMNS, names and names | needed)
         shape, given = shape_of(columns, scope, window), places(window)
         if len(ids) == 1:
             rows = await self._rows(limited(shape), {"id": ids[0], **given}, columns)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from types import TracebackType
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -42,6 +43,7 @@ from backend.repositories.search_index import SearchIndexRepository
 from backend.repositories.search_postings import SegmentRepository
 from backend.repositories.versions import VersionRepository
 from backend.security.viewer import Viewer
+from backend.utils.kept import kept
 
 Result = TypeVar("Result")
 
@@ -66,62 +68,62 @@ class ReadUnit:
             return work(*given)
         return await anyio.to_thread.run_sync(work, *given)
 
-    @cached_property
+    @kept
     def conversations(self) -> ConversationRepository:
         """Conversations and their tags."""
         return ConversationRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def messages(self) -> MessageRepository:
         """Messages by id and in pages."""
         return MessageRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def branches(self) -> BranchRepository:
         """The trees of messages."""
         return BranchRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def chunks(self) -> ChunkRepository:
         """Pieces of messages being written."""
         return ChunkRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def changes(self) -> ChangeRepository:
         """What changed after a revision."""
         return ChangeRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def versions(self) -> VersionRepository:
         """Earlier texts."""
         return VersionRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def feedback(self) -> FeedbackRepository:
         """Readers' judgements."""
         return FeedbackRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def imports(self) -> ImportRepository:
         """Conversations to be written as wholes."""
         return ImportRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def exports(self) -> ExportRepository:
         """Conversations to be read as wholes."""
         return ExportRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def passages(self) -> PassageRepository:
         """What stands next to messages."""
         return PassageRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def embeddings(self) -> EmbeddingRepository:
         """Vectors of chunks."""
         return EmbeddingRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def search(self) -> SearchRepository:
         """What a search reads."""
         return SearchRepository(self.connection, self.owner_id)
@@ -140,37 +142,37 @@ class WriteUnit(ReadUnit):
     """Called once it is committed."""
     index_changes: IndexChanges = field(default_factory=IndexChanges)
 
-    @cached_property
+    @kept
     def conversations(self) -> ConversationRepository:
         """Conversations and their tags; what they take with them is noted for the index."""
         return IndexedConversations(self.connection, self.owner_id, self.index_changes)
 
-    @cached_property
+    @kept
     def messages(self) -> MessageRepository:
         """Messages, whose changes are noted for the index."""
         return IndexedMessages(self.connection, self.owner_id, self.index_changes)
 
-    @cached_property
+    @kept
     def branches(self) -> BranchRepository:
         """The trees of messages, whose deletions are noted for the index."""
         return IndexedBranches(self.connection, self.owner_id, self.index_changes)
 
-    @cached_property
+    @kept
     def imports(self) -> ImportRepository:
         """Conversations to be written as wholes, whose messages are noted for the index."""
         return IndexedImports(self.connection, self.owner_id, self.index_changes)
 
-    @cached_property
+    @kept
     def appends(self) -> AppendRepository:
         """What is read to add messages to several conversations."""
         return AppendRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def index(self) -> SearchIndexRepository:
         """The index's chunks."""
         return SearchIndexRepository(self.connection, self.owner_id)
 
-    @cached_property
+    @kept
     def segments(self) -> SegmentRepository:
         """The index's segments; whatever is done with them is not short."""
         self.require_long()
@@ -191,6 +193,38 @@ class WriteUnit(ReadUnit):
         return await next_owner_revision(self.connection, self.owner_id, count)
 
 
+class Reading:
+    """The door for reading, open for one block. It is no generator, for every request opens it."""
+
+    __slots__ = ("_door", "_store", "_viewer")
+
+    def __init__(
+        self, store: Store, viewer: Viewer, door: AbstractAsyncContextManager[AsyncConnection]
+    ) -> None:
+        self._store = store
+        self._viewer = viewer
+        self._door = door
+
+    async def __aenter__(self) -> ReadUnit:
+        connection = await self._door.__aenter__()
+        owner_id = self._store.owner_at_hand(self._viewer)
+        if owner_id is None:
+            try:
+                owner_id = await self._store.known_owner(connection, self._viewer.owner_id)
+            except BaseException:
+                await self._door.__aexit__(*sys.exc_info())
+                raise
+        return ReadUnit(connection, NOBODY if owner_id is None else owner_id)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return await self._door.__aexit__(kind, error, trace)
+
+
 class Store:
     """Opens the doors for a viewer."""
 
@@ -201,16 +235,11 @@ class Store:
         self.before_commit: Callable[[WriteUnit], Awaitable[None]] | None = None
         """Called last in every write that changed what is indexed, in its transaction."""
 
-    @asynccontextmanager
-    async def read(
-        self, viewer: Viewer, *, snapshot: bool = False, long: bool = False
-    ) -> AsyncIterator[ReadUnit]:
+    def read(self, viewer: Viewer, *, snapshot: bool = False, long: bool = False) -> Reading:
         """Repositories that can only read, each statement on the newest committed state, or, as a
         snapshot, all of them on one. ``long`` is as with the database's own doors."""
         door = self.database.snapshot if snapshot else self.database.read
-        async with door(long=long) as connection:
-            owner_id = await self._known_owner(connection, viewer.owner_id)
-            yield ReadUnit(connection, NOBODY if owner_id is None else owner_id)
+        return Reading(self, viewer, door(long=long))
 
     async def aside(
         self, viewer: Viewer, work: Callable[[ReadUnit], Coroutine[Any, Any, Result]]
@@ -294,7 +323,8 @@ class Store:
         async with self.write(viewer) as unit:
             return unit.owner_id
 
-    async def _known_owner(self, connection: AsyncConnection, name: str) -> int | None:
+    async def known_owner(self, connection: AsyncConnection, name: str) -> int | None:
+        """An owner's number by the name, or None where he has none."""
         owner_id = self._owners.get(name)
         if owner_id is None:
             owner_id = await find_owner(connection, name)

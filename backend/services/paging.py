@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal
+from operator import attrgetter
+from typing import Any, Literal
 
 from backend.errors import Invalid
 from backend.ids import parse_id
@@ -30,6 +31,7 @@ _ORDERS: dict[OrderField, tuple[str, str]] = {
     "title": ("t", "title_key"),
 }
 MESSAGE_ORDER = "m"
+KEPT_CURSORS = 1_000
 
 
 def conversation_order(field: OrderField, *, descending: bool) -> ConversationOrder:
@@ -40,11 +42,25 @@ def conversation_order(field: OrderField, *, descending: bool) -> ConversationOr
 
 @lru_cache(maxsize=16)
 def conversation_cursors(order: ConversationOrder) -> Callable[[ConversationRecord], str]:
-    """What makes the cursors of conversations in an order. The last thousand are kept, for a list
-    is asked for again and again."""
-    key = order.key
-    made = lru_cache(maxsize=1000)(cursors_by(order.letter, itself))
-    return lambda row: made(key(row))
+    """What makes the cursors of conversations in an order. The last thousand or so are kept, for a
+    list is asked for again and again: by id, for to hash a moment takes half as long as all else.
+    """
+    place_of = attrgetter(order.column)
+    encode = cursors_by(order.letter, itself)
+    made: dict[str, tuple[Any, str]] = {}
+
+    def cursor(row: ConversationRecord) -> str:
+        row_id, place = row.id, place_of(row)
+        known = made.get(row_id)
+        if known is not None and known[0] == place:
+            return known[1]
+        if len(made) >= KEPT_CURSORS:
+            made.clear()
+        text = encode((place, row_id))
+        made[row_id] = (place, text)
+        return text
+
+    return cursor
 
 
 def message_cursor(row: MessageRecord) -> str:

@@ -12,8 +12,9 @@ from sqlalchemy import and_, select
 from backend.models import Conversation, Message
 from backend.repositories.message_pages import COLUMNS
 from backend.repositories.records import MessageRecord
-from backend.repositories.rows import UNREAD, chosen_columns, records
+from backend.repositories.rows import chosen_columns, records
 from backend.repositories.store import Store
+from backend.repositories.thin import UNREAD
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 from backend.services.messages import MessageChanges

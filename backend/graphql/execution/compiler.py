@@ -301,7 +301,7 @@ class _Compiler:
         question = f"{self._source.bind('is_type', type_.is_type_of)}({value}, info)"
         record = getattr(type_.is_type_of, "record", None)
         if record is not None:
-            question = f"type({value}) is {self._source.bind('record', record)} or {question}"
+            question = f"isinstance({value}, {self._source.bind('record', record)})"
         other = self._source.bind("other", Unsupported)
         body.line(f"if not ({question}): raise {other}({type_.name!r})")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from strawberry.dataloader import DataLoader
 
@@ -51,32 +51,47 @@ class Wanted(Awaitable[Any]):
     def __await__(self) -> Generator[Any, Any, Any]:
         if self.loader.turn.driven:
             return (yield self)
-        futures = [DataLoader.load(self.loader, key) for key in self.keys]
+        load = self.loader.undriven.load
+        futures = [load(key) for key in self.keys]
         if self.many:
             return (yield from asyncio.gather(*futures).__await__())
         return (yield from futures[0].__await__())
 
 
-class Loader(DataLoader[Key, Value]):
-    """A DataLoader whose loads can be driven. Its function returns values, never errors."""
+class Loader(Generic[Key, Value]):
+    """Reads values by their keys, many at once. Its function returns values, never errors."""
+
+    __slots__ = ("_batch_size", "_cache", "_read", "_undriven", "turn")
 
     def __init__(
         self,
-        load_fn: Callable[[list[Key]], Awaitable[list[Value]]],
+        read: Callable[[list[Key]], Awaitable[list[Value]]],
         turn: Turn,
         *,
         cache: bool,
         max_batch_size: int,
     ) -> None:
-        super().__init__(load_fn=load_fn, cache=cache, max_batch_size=max_batch_size)
         self.turn = turn
-        self._read = load_fn
+        self._read = read
+        self._cache = cache
         self._batch_size = max_batch_size
+        self._undriven: DataLoader[Key, Value] | None = None
+
+    @property
+    def undriven(self) -> DataLoader[Key, Value]:
+        """What serves those whom nobody drives."""
+        if self._undriven is None:
+            self._undriven = DataLoader(
+                load_fn=self._read, cache=self._cache, max_batch_size=self._batch_size
+            )
+        return self._undriven
 
     def load(self, key: Key) -> Awaitable[Value]:
+        """The value of a key."""
         return Wanted(self, (key,), many=False)
 
     def load_many(self, keys: Iterable[Key]) -> Awaitable[list[Value]]:
+        """The values of several keys, in their order."""
         return Wanted(self, tuple(keys), many=True)
 
     async def fetch(self, keys: Sequence[Key], known: dict[Key, Value]) -> None:

@@ -31,7 +31,8 @@ async def one_conversation(
     conversation_id = parse_id(id)
     if conversation_id is None:
         return None
-    return await info.context.loaders.conversations.load(conversation_id)
+    columns = columns_read(info, ConversationRecord)
+    return await info.context.loaders.conversations_with(columns).load(conversation_id)
 
 
 async def many_conversations(
