@@ -8,9 +8,7 @@ from backend.repositories.records import FeedbackRecord
 from backend.repositories.thin import UNREAD, thin_record
 
 MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
-Thin = thin_record(
-    FeedbackRecord, ["message_id", "updated_at"], [None, lambda text: datetime.fromisoformat(text)]
-)
+Thin = thin_record(FeedbackRecord, ["message_id", "updated_at"], [None, datetime.fromisoformat])
 ROW: FeedbackRecord = tuple.__new__(Thin, ("m", MOMENT.isoformat()))
 
 

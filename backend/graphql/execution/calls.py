@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
-from graphql import FieldNode, GraphQLField
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql import FieldNode, GraphQLArgument, GraphQLField, is_non_null_type, is_required_argument
+from graphql.execution.values import VariableValues, coerce_argument, get_argument_values
+from graphql.language import ArgumentNode, ValueNode, VariableNode
 from graphql.language.visitor import Visitor, visit
 from strawberry import Schema
 from strawberry.types.field import StrawberryField
 
 from backend.graphql.execution.errors import Unsupported
 from backend.graphql.execution.inputs import Entry, converted, converters
+from backend.graphql.execution.variables import ABSENT, NO_VARIABLES
 
-NO_VARIABLES = VariableValues({}, {})
 # What a resolver cannot change under the next one's hands.
 IMMUTABLE = (str, int, float, bool, datetime, Enum, type(None))
 
@@ -39,30 +38,94 @@ class CallInfo:
         raise Unsupported(f"info.{name}")
 
 
-@dataclass(frozen=True, slots=True)
+class _FromVariable(NamedTuple):
+    """An argument that is a variable as it stands. ``default`` is ABSENT where there is none."""
+
+    name: str
+    variable: str
+    nullable: bool
+    required: bool
+    default: Any
+
+
 class Arguments:
     """The arguments of one field of an operation, by the names its resolver gives them."""
 
-    schema: Schema
-    definition: GraphQLField
-    field: StrawberryField
-    node: FieldNode
-    _entries: list[Entry] = dataclass_field(default_factory=list)
+    __slots__ = ("_constants", "_definition", "_entries", "_field", "_from", "_node", "_schema")
+
+    def __init__(
+        self, schema: Schema, definition: GraphQLField, field: StrawberryField, node: FieldNode
+    ) -> None:
+        self._schema = schema
+        self._definition = definition
+        self._field = field
+        self._node = node
+        self._entries: Sequence[Entry] | None = None
+        self._constants: dict[str, Any] = {}
+        self._from: Sequence[_FromVariable] | None = None
 
     def values(self, variables: VariableValues) -> dict[str, Any]:
         """What the resolver is called with; raises where a value does not fit."""
-        if not self._entries:
-            self._entries.extend(converters(self.schema, self.field.arguments))
-        return converted(self._entries, get_argument_values(self.definition, self.node, variables))
+        if self._entries is None:
+            self._entries = converters(self._schema, self._field.arguments)
+            self._sort()
+        given = self._taken(variables.coerced)
+        if given is None:
+            given = get_argument_values(self._definition, self._node, variables)
+        return converted(self._entries, given)
 
     def constant(self) -> Mapping[str, Any] | None:
         """The values, if they are the same whenever the operation is executed."""
-        if not self.definition.args:
+        if not self._definition.args:
             return {}
-        if _has_variables(self.node):
+        if any(_has_variables(each.value) for each in self._node.arguments or ()):
             return None
         found = self.values(NO_VARIABLES)
         return found if all(isinstance(each, IMMUTABLE) for each in found.values()) else None
+
+    def _taken(self, coerced: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The values, as they stand in the operation and in its variables; None where graphql-core
+        has to look at them, which says what is wrong."""
+        if self._from is None:
+            return None
+        given = self._constants.copy()
+        for name, variable, nullable, required, default in self._from:
+            if variable in coerced:
+                value = given[name] = coerced[variable]
+                if value is None and not nullable:
+                    return None
+            elif required:
+                return None
+            elif default is not ABSENT:
+                given[name] = default
+        return given
+
+    def _sort(self) -> None:
+        """Finds what is always the same, and what comes from variables as they stand."""
+        nodes = {each.name.value: each for each in self._node.arguments or ()}
+        found: list[_FromVariable] = []
+        for name, argument in self._definition.args.items():
+            node = nodes.get(name)
+            if node is not None and isinstance(node.value, VariableNode):
+                found.append(self._from_variable(name, argument, node.value.name.value))
+            elif node is not None and _has_variables(node.value):
+                return
+            else:
+                self._set(self._constants, name, argument, node)
+        self._from = found
+
+    def _set(
+        self, into: dict[str, Any], name: str, argument: GraphQLArgument, given: ArgumentNode | None
+    ) -> None:
+        coerce_argument(into, self._node, name, argument, given, NO_VARIABLES, None)
+
+    def _from_variable(self, name: str, argument: GraphQLArgument, variable: str) -> _FromVariable:
+        required = is_required_argument(argument)
+        default: dict[str, Any] = {}
+        if not required:
+            self._set(default, name, argument, None)
+        nullable = not is_non_null_type(argument.type)
+        return _FromVariable(name, variable, nullable, required, default.get(name, ABSENT))
 
 
 def reserved(field: StrawberryField, parent: str, info: str) -> list[str]:
@@ -91,8 +154,7 @@ class _VariableFinder(Visitor):
         self.found = True
 
 
-def _has_variables(node: FieldNode) -> bool:
+def _has_variables(node: ValueNode) -> bool:
     finder = _VariableFinder()
-    for argument in node.arguments or ():
-        visit(argument, finder)
+    visit(node, finder)
     return finder.found

@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
-from graphql import GraphQLResolveInfo, OperationDefinitionNode
-from graphql.execution.values import VariableValues, get_variable_values
+from graphql import GraphQLResolveInfo
+from graphql.execution.values import VariableValues
 from strawberry import Schema
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionResult
 
 from backend.graphql.context import Context
 from backend.graphql.errors import ErrorMasker
-from backend.graphql.execution.calls import NO_VARIABLES
 from backend.graphql.execution.compiler import Function, Plan
 from backend.graphql.execution.plans import KeptPlan, distrust, plan_of
 from backend.graphql.execution.run import Run
+from backend.graphql.execution.variables import NO_VARIABLES, coerced_variables
 from backend.graphql.limits import Admission
 
 Reference = Callable[[Schema], Awaitable[ExecutionResult]]
@@ -113,7 +113,8 @@ class CompiledExecution:
         if not self._applies:
             return None, NO_VARIABLES
         operation = admission.operation
-        values = _coerced(self._schema, operation, variables)
+        core = self._schema._schema
+        values = coerced_variables(core, admission.prepared, operation, variables)
         if values is None:
             return None, NO_VARIABLES
         return plan_of(self._schema, admission.prepared, operation, values), values
@@ -171,14 +172,3 @@ async def _mutated(plan: Plan, run: Run, outcomes: dict[str, Any]) -> dict[str, 
         data[step.key] = step.complete(value, run)
         await run.finish()
     return data
-
-
-def _coerced(
-    schema: Schema, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
-) -> VariableValues | None:
-    if not operation.variable_definitions:
-        return NO_VARIABLES
-    values = get_variable_values(
-        schema._schema, operation.variable_definitions, dict(variables or {}), max_errors=1
-    )
-    return values if isinstance(values, VariableValues) else None

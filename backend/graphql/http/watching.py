@@ -23,11 +23,16 @@ async def while_wanted(
 ) -> Result:
     """The result of work that is cancelled when it takes too long or the client hangs up.
 
-    Raises Refused or HungUp accordingly. The body of the request must have been received.
+    Raises Refused or HungUp accordingly. The body of the request must have been received. Work that
+    waits for nothing is done before anybody could hang up.
     """
+    try:
+        awaited = work.send(None)
+    except StopIteration as done:
+        return cast(Result, done.value)
     watch = _Watch(receive, seconds)
     try:
-        return await work
+        return await _Begun(work, awaited)
     except asyncio.CancelledError:
         if watch.reason is None or watch.withdraw():
             raise
@@ -76,11 +81,16 @@ class _Begun(Awaitable[Result]):
         self._awaited = awaited
 
     def __await__(self) -> Generator[Any, Any, Result]:
-        try:
-            yield self._awaited
-        except BaseException as error:
-            self._work.throw(error)
-            raise
+        awaited = self._awaited
+        while True:
+            try:
+                yield awaited
+                break
+            except BaseException as error:
+                try:  # it may have to wait again before it ends
+                    awaited = self._work.throw(error)
+                except StopIteration as done:
+                    return cast(Result, done.value)
         return (yield from self._work.__await__())
 
 
