@@ -32,17 +32,13 @@ INTEGRITY = "23"
 class DrivenConnection:
     """The part of an AsyncConnection that repositories take, and ``send``."""
 
-    __slots__ = ("_connection", "_driver", "_seconds")
+    __slots__ = ("_connection", "_driver", "_seconds", "dialect")
 
     def __init__(self, connection: AsyncConnection, driver: Any, seconds: float) -> None:
         self._connection = connection
+        self.dialect: Dialect = connection.dialect
         self._driver = driver
         self._seconds = seconds
-
-    @property
-    def dialect(self) -> Dialect:
-        """The dialect in use."""
-        return self._connection.dialect
 
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Runs a statement."""

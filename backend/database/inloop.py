@@ -24,18 +24,14 @@ Row = tuple[Any, ...]
 class InloopConnection:
     """The part of an AsyncConnection that reading takes, over an ordinary connection."""
 
-    __slots__ = ("_clock", "_connection", "_driver", "_events")
+    __slots__ = ("_clock", "_connection", "_driver", "_events", "dialect")
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.dialect: Dialect = connection.dialect
         self._driver: Any = connection.connection.driver_connection
         self._events: Any = connection.engine.dispatch
         self._clock = clock_of(connection)
-
-    @property
-    def dialect(self) -> Dialect:
-        """The dialect in use."""
-        return self._connection.dialect
 
     async def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Runs a statement."""

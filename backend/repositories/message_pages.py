@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
@@ -66,8 +66,7 @@ class MessageScope:
         return [*active, *([or_(*map(Message.role.__eq__, self.roles))] if self.roles else [])]
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(NamedTuple):
     """A page without its size and its places: the columns, the scope, the end it is read from, and
     whether it lies beyond a place on either side."""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 SCOPES = ("read", "write", "admin")
+# Who administers may write, and who writes may read.
+_GRANTING = {scope: frozenset(SCOPES[place:]) for place, scope in enumerate(SCOPES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,8 @@ class Viewer:
     key_id: str | None = None
 
     def may(self, scope: str) -> bool:
-        """Whether a scope is granted: who administers may write, and who writes may read."""
-        return any(held in self.scopes for held in SCOPES[SCOPES.index(scope) :])
+        """Whether a scope is granted, by itself or by a greater one."""
+        return not _GRANTING[scope].isdisjoint(self.scopes)
 
 
 LOCAL_VIEWER = Viewer(owner_id="local", name="local")

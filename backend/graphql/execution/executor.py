@@ -55,14 +55,14 @@ class CompiledExecution:
         kept, values = self._prepared(admission, variables)
         outcomes: dict[str, Any] = {}
 
-        async def attempt(plan: Plan) -> dict[str, Any]:
+        def attempt(plan: Plan) -> Awaitable[dict[str, Any]]:
             run = Run(context, plan.arguments, values)
             if plan.root is None:
-                return await _mutated(plan, run, outcomes)
-            return await _completed(plan.root, None, run)
+                return _mutated(plan, run, outcomes)
+            return _completed(plan.root, None, run)
 
-        async def refer() -> ExecutionResult:
-            return await reference(_recalling(self._schema, outcomes))
+        def refer() -> Awaitable[ExecutionResult]:
+            return reference(_recalling(self._schema, outcomes))
 
         return cast(ExecutionResult, await self._either(kept, attempt, refer, context))
 
@@ -77,9 +77,9 @@ class CompiledExecution:
         """The result of a subscription for one event; ``refer`` has graphql-core make it."""
         kept, values = self._prepared(admission, variables)
 
-        async def attempt(plan: Plan) -> dict[str, Any]:
+        def attempt(plan: Plan) -> Awaitable[dict[str, Any]]:
             root = cast(Function, plan.root)
-            return await _completed(root, event, Run(context, plan.arguments, values))
+            return _completed(root, event, Run(context, plan.arguments, values))
 
         return await self._either(kept, attempt, refer, context)
 

@@ -97,6 +97,9 @@ class Loader(Generic[Key, Value]):
     async def fetch(self, keys: Sequence[Key], known: dict[Key, Value]) -> None:
         """Reads what is not known yet of these keys into ``known``."""
         missing = [key for key in dict.fromkeys(keys) if key not in known]
+        if len(missing) == 1:
+            known[missing[0]] = (await self._read(missing))[0]
+            return
         for start in range(0, len(missing), self._batch_size):
             batch = missing[start : start + self._batch_size]
             known.update(zip(batch, await self._read(batch), strict=True))

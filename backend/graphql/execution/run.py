@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 from graphql.execution.values import VariableValues
@@ -56,8 +56,10 @@ class Run:
         while self.pending or self._wanted:
             own = self._drive()
             wanted, self._wanted = self._wanted, {}
-            await _together(self._resolve, own, side_by_side=True)
-            await _together(self._fetch, list(wanted.items()), side_by_side=self._parallel)
+            if own:
+                await _together(self._resolve, own, side_by_side=True)
+            if wanted:
+                await _together(self._fetch, wanted.items(), side_by_side=self._parallel)
 
     def _drive(self) -> list[Awaited]:
         """Starts what is pending; answers with what is no driver's business."""
@@ -91,7 +93,9 @@ class Run:
         target[field.key] = field.complete(await field.call(parent, self), self)
 
     async def _fetch(self, loader: Loader[Any, Any], waiting: list[tuple[Wanted, Started]]) -> None:
-        known = self._known.setdefault(loader, {})
+        known = self._known.get(loader)
+        if known is None:
+            known = self._known[loader] = {}
         await loader.fetch([key for wanted, _ in waiting for key in wanted.keys], known)
         self._turn.driven = True
         try:
@@ -104,7 +108,7 @@ class Run:
 
 async def _together(
     act: Callable[..., Coroutine[Any, Any, None]],
-    work: Sequence[tuple[Any, ...]],
+    work: Collection[tuple[Any, ...]],
     *,
     side_by_side: bool,
 ) -> None:

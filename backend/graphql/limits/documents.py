@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import GraphQLError, GraphQLSchema, specified_rules, validate
 from graphql.language import DocumentNode, OperationDefinitionNode
@@ -37,8 +37,7 @@ class PreparedDocument:
     kept: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """An operation that may run, and what it costs in points."""
 
     prepared: PreparedDocument
