@@ -25,6 +25,7 @@ Column = Any
 
 _BARE: dict[Any, Any] = {stored_moment: datetime.fromisoformat}
 """What makes a value that is there, of what makes one that may be missing."""
+_MOMENTS = (stored_moment, _BARE[stored_moment])
 
 CHOICES = 24
 """Choices among a table's columns that are read exactly. Each has statements of its own, which take
@@ -72,7 +73,9 @@ async def records(
 def _maker(record: Any, columns: tuple[Column, ...], dialect: Dialect) -> Callable[[Any], Any]:
     makes = [_make(column, dialect) for column in columns]
     if len(columns) < len(record._fields):
-        return _thin(thin_record(record, [column.key for column in columns], makes))
+        keys = [column.key for column in columns]
+        texts = [key for key, make in zip(keys, makes, strict=True) if make in _MOMENTS]
+        return _thin(thin_record(record, keys, makes, texts))
     names: dict[str, Any] = {"new": tuple.__new__, "record": record}
     values: dict[str, str] = {}
     for index, (column, make) in enumerate(zip(columns, makes, strict=True)):

@@ -7,7 +7,7 @@ into a record with a place for every column takes longer than to read it.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 Make = Callable[[Any], Any] | None
@@ -24,13 +24,16 @@ class _Unread:
 
 
 UNREAD: Any = _Unread()
+PLACES = "stored_places"
 
 
-def thin_record(record: Any, columns: Sequence[str], makes: Sequence[Make]) -> Any:
+def thin_record(
+    record: Any, columns: Sequence[str], makes: Sequence[Make], texts: Collection[str] = ()
+) -> Any:
     """A kind of record whose tuple holds these columns alone, in this order.
 
     ``makes`` turn the driver's values into those of the record, each time one is looked at. Fields
-    of other names are ``UNREAD``.
+    of other names are ``UNREAD``. ``texts`` are moments that are stored as text.
     """
     read = vars(namedtuple("Read", columns))
     members: dict[str, Any] = dict.fromkeys(record._fields, UNREAD)
@@ -41,12 +44,24 @@ def thin_record(record: Any, columns: Sequence[str], makes: Sequence[Make]) -> A
         return record._make([getattr(row, name) for name in record._fields])
 
     members |= {
+        PLACES: {
+            column: index
+            for index, (column, make) in enumerate(zip(columns, makes, strict=True))
+            if make is None or column in texts
+        },
         "__slots__": (),
         "__repr__": lambda row: repr(whole(row)),
         "_asdict": lambda row: whole(row)._asdict(),
         "_replace": lambda row, **values: whole(row)._replace(**values),
     }
     return type(record.__name__, (record,), members)
+
+
+def stored_places(kind: type) -> Mapping[str, int] | None:
+    """Where, in the tuples of a thin kind of record, the values lie that can be shown as they are
+    stored: those that nothing is made of, and moments, as text of fixed width in UTC. None of a
+    kind that is not thin."""
+    return getattr(kind, PLACES, None)
 
 
 def _made(index: int, make: Callable[[Any], Any]) -> Callable[[Any], Any]:

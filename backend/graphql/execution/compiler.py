@@ -32,6 +32,7 @@ from backend.graphql.execution.columns import READS, Reads, note
 from backend.graphql.execution.errors import Unsupported
 from backend.graphql.execution.leaves import leaf_source
 from backend.graphql.execution.loading import LOADED
+from backend.graphql.execution.rows import PlainRows, RowPicker
 from backend.graphql.execution.selections import Details, Fields, Selections
 from backend.graphql.execution.source import DEEPEST, Body, Source
 from backend.graphql.execution.types import TypeFinder
@@ -89,6 +90,7 @@ class _Compiler:
         self._arguments: list[Arguments] = []
         self._pending: list[tuple[PendingField, str, str]] = []
         self._reads: Reads = {}
+        self._shown: dict[str, Mapping[str, str]] = {}
 
     def plan(self) -> Plan:
         root_type = self._core.get_root_type(self._kind)
@@ -231,7 +233,8 @@ class _Compiler:
         inner: Any = type_.of_type if is_non_null_type(type_) else type_
         name = self._source.fresh("v")
         if is_leaf_type(inner):
-            return leaf_source(inner, nullable, read, name, self._source.bind)
+            bind, stored = self._source.bind, bool(self._shown)
+            return leaf_source(inner, nullable, read, name, bind, stored=stored)
         if body.depth > DEEPEST:
             deeper = self._source.function(lambda deep: self._value(deep, type_, "v", details))
             return f"{deeper}({read}, s)"
@@ -253,8 +256,11 @@ class _Compiler:
             return self._list(body, type_.of_type, value, details)
         if is_abstract_type(type_):
             return self._abstract(body, type_, value, details)
+        below, shown = self._selections.below(type_, details), self._shown.get(value)
+        if shown is not None:
+            return self._object(body, type_, value, below, shown)
         self._check(body, type_, value)
-        return self._object(body, type_, value, self._selections.below(type_, details), {})
+        return self._object(body, type_, value, below, {})
 
     def _list(self, body: Body, item_type: GraphQLOutputType, value: str, details: Details) -> str:
         lists = self._source.bind("lists", LISTS)
@@ -269,15 +275,36 @@ class _Compiler:
     def _views(self, body: Body, type_: Any, views: RowViews, owner: str, details: Details) -> str:
         """Writes a list of non-null views of rows."""
         item_type = type_.of_type.of_type.of_type
+        below = self._selections.below(item_type, details)
         other = self._source.bind("other", Unsupported)
         known = self._source.bind("owner", views.owner)
         body.line(f"if type({owner}) is not {known}: raise {other}('another view')")
         result, row = self._source.fresh("l"), self._source.fresh("x")
+        rows, spelled = f"{owner}.{views.rows}", views.spelled(owner, row)
         body.line(f"{result} = []")
-        with body.block(f"for {row} in {owner}.{views.rows}:"):
-            below = self._selections.below(item_type, details)
-            made = self._object(body, item_type, row, below, views.spelled(owner, row))
-            body.line(f"{result}.append({made})")
+
+        def each(header: str) -> None:
+            with body.block(header):
+                made = self._object(body, item_type, row, below, spelled)
+                body.line(f"{result}.append({made})")
+
+        plain = PlainRows.among(self._selections, item_type, below, views)
+        if plain is None:
+            each(f"for {row} in {rows}:")
+            return result
+        picked = self._source.fresh("t")
+        names = {name: self._source.fresh("p") for name in plain.names}
+        picker = self._source.bind("pick", RowPicker(plain.record, plain.names))
+        body.line(f"{picked} = {picker}({rows})")
+        with body.block(f"if {picked} is None:"):
+            each(f"for {row} in {rows}:")
+        # The same fields once more, of which there are no more for that.
+        count, self._shown[row] = self._selections.count, names
+        with body.block("else:"):
+            values = ", ".join(names.values())
+            each(f"for {row}, {f'({values})' if len(names) > 1 else values} in {picked}:")
+        self._selections.count = count
+        del self._shown[row]
         return result
 
     def _abstract(

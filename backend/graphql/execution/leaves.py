@@ -32,14 +32,23 @@ class Unserialisable(Exception):
     """A value that its type does not take, or null where there may be none."""
 
 
-def leaf_source(type_: GraphQLLeafType, nullable: bool, read: str, name: str, bind: Bind) -> str:
-    """An expression for the value of ``read``, which may keep it in the variable ``name``."""
+def leaf_source(
+    type_: GraphQLLeafType, nullable: bool, read: str, name: str, bind: Bind, *, stored: bool
+) -> str:
+    """An expression for the value of ``read``, which may keep it in the variable ``name``.
+
+    ``stored``: it is as it is stored, so that a moment may be text.
+    """
     if _passes_unchanged(type_) and nullable:
         return read
     other = f"{bind('other', _coercer(type_))}({name})"
     if nullable:
         other = f"None if {name} is None else {other}"
     usual = _usual(type_, f"({name} := {read})", name, bind)
+    if stored and _is_moment(type_):
+        # isoformat() leaves out microseconds where there are none.
+        text = f"{name}.replace('.000000+', '+') if type(({name} := {read})) is str"
+        return f"({text} else {usual} else {other})"
     return f"({usual} else {other})"
 
 

@@ -70,12 +70,20 @@ class Selections:
     def definition(
         self, parent: GraphQLObjectType, details: Details
     ) -> tuple[GraphQLField, StrawberryField | None]:
-        """A field's definition; Strawberry's is None for ``__typename``."""
+        """A field's definition, which is counted; Strawberry's is None for ``__typename``."""
         self.count += 1
+        if self.count > self._most:
+            raise Unsupported("so many fields")
+        return self.field(parent, details)
+
+    def field(
+        self, parent: GraphQLObjectType, details: Details
+    ) -> tuple[GraphQLField, StrawberryField | None]:
+        """The same, uncounted."""
         first = details[0]
         name = first.node.name.value
         definition = self._schema.get_field(parent, name)
-        if definition is None or first.fragment_variable_values or self.count > self._most:
+        if definition is None or first.fragment_variable_values:
             raise Unsupported(name)
         if name == "__typename":
             return definition, None

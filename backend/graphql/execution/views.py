@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 KEY = "row_views"
+ROW = "{row}"
+"""What a view shows that is the row itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,10 +132,11 @@ class _Writer:
         )
 
     def arguments(self, name: str, definition: GraphQLField) -> str:
+        wanted = self.wanted(definition)
         given = {
             key: self.given(argument.type, self.value(name, key, argument))
             for key, argument in definition.args.items()
-            if key in self.wanted(definition)
+            if key in wanted
         }
         return f"({', '.join(f'{key}: {each}' for key, each in given.items())})" if given else ""
 
