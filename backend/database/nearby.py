@@ -1,6 +1,6 @@
 """PostgreSQL on connections that are kept.
 
-A short read is one round trip, and so is many a write. To have SQLAlchemy lend a connection, set its
+A short read is one round trip, as many a write is. To have SQLAlchemy lend a connection, set its
 isolation and take it back takes longer than a read.
 """
 
