@@ -230,8 +230,7 @@ class AppendRepository:
         ``given_ids`` are those of messages that were not made just now.
         """
         parameters = {"owner": self._owner_id, "count": len(states), "chunks": len(chunks)}
-        parameters["given"] = given_ids
-        parameters |= _MESSAGES.given(rows)
+        parameters |= {"given": given_ids} | _MESSAGES.given(rows)
         values = [[state[name] for name in _STATES.names] for state in states]
         parameters |= _EXPECTED.given(
             [[*row, revision] for row, revision in zip(values, expected, strict=True)]
