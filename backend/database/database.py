@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.config import Settings
-from backend.database import driven, postgresql, sqlite
+from backend.database import postgresql, sqlite
 from backend.database.aside import AsideReader, Result, Work
 from backend.database.closing import dispose
 from backend.database.groups import GroupWriter
@@ -40,7 +40,7 @@ class Database:
         self.settings = settings
         self.dialect: Dialect = "sqlite" if self.url.drivername == "sqlite" else "postgresql"
         engines = sqlite if self.dialect == "sqlite" else postgresql
-        self._writer: AsyncEngine = engines.writer_engine(self.url, settings)
+        self._writer: NearbyEngine | AsyncEngine = engines.writer_engine(self.url, settings)
         self._reader: NearbyEngine | InloopEngine = engines.reader_engine(self.url, settings)
         self._long_reader: AsyncEngine = engines.long_reader_engine(self.url, settings)
         self._groups: GroupWriter | None = None
@@ -127,16 +127,18 @@ class Database:
     @property
     def has_single_statements(self) -> bool:
         """Whether one statement can be a whole write, which saves the way there and back."""
-        return self._groups is None
+        return isinstance(self._writer, NearbyEngine)
 
     def single(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection of which every statement is a transaction, where there are any."""
-        return driven.single(self._writer, self.settings.statement_timeout)
+        if not isinstance(self._writer, NearbyEngine):
+            raise TypeError("A statement is no transaction here.")
+        return self._writer.connect()
 
     def _short(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        if self._groups is None:
-            return driven.transaction(self._writer, self.settings.statement_timeout)
-        return self._groups.write()
+        if isinstance(self._writer, NearbyEngine):
+            return self._writer.transaction()
+        return self._groups.write() if self._groups is not None else self._writer.begin()
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -145,4 +147,7 @@ class Database:
         await self._aside.dispose()
         if self._groups is not None:
             await self._groups.dispose()
-        await dispose(self._writer)
+        if isinstance(self._writer, NearbyEngine):
+            await self._writer.dispose()
+        else:
+            await dispose(self._writer)

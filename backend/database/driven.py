@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import CursorResult, Dialect, Executable, ScalarResult
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.timeouts import QUERY_CANCELED, timed_out
 from backend.lazy import Lazy
@@ -118,34 +118,15 @@ class DrivenConnection:
 
 
 @asynccontextmanager
-async def single(engine: AsyncEngine, seconds: float) -> AsyncIterator[AsyncConnection]:
-    """A connection of which every statement is a transaction.
-
-    ``seconds`` is the time a statement may take, for who is told that one took more.
-    """
-    async with _driven(engine, seconds) as used:
-        yield cast(AsyncConnection, used)
-
-
-@asynccontextmanager
-async def transaction(engine: AsyncEngine, seconds: float) -> AsyncIterator[AsyncConnection]:
+async def transaction(connection: DrivenConnection) -> AsyncIterator[None]:
     """A transaction: committed when the block ends, rolled back when it raises."""
-    async with _driven(engine, seconds) as used:
-        await used.control("BEGIN")
-        yield cast(AsyncConnection, used)
-        await used.control("COMMIT")
-
-
-@asynccontextmanager
-async def _driven(engine: AsyncEngine, seconds: float) -> AsyncIterator[DrivenConnection]:
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
-        used = await driven(connection, seconds)
-        try:
-            yield used
-        except BaseException:
-            await asyncio.shield(used.undo())
-            raise
+    try:
+        await connection.control("BEGIN")
+        yield
+        await connection.control("COMMIT")
+    except BaseException:
+        await asyncio.shield(connection.undo())
+        raise
 
 
 async def driven(connection: AsyncConnection, seconds: float) -> DrivenConnection:

@@ -1,7 +1,7 @@
-"""Reading PostgreSQL on connections that are kept.
+"""PostgreSQL on connections that are kept.
 
-A short read is one round trip. To have SQLAlchemy lend a connection, set its isolation and take it
-back takes longer than the read.
+A short read is one round trip, as many a write is. To have SQLAlchemy lend a connection, set its
+isolation and take it back takes longer than a read.
 """
 
 from __future__ import annotations
@@ -16,16 +16,22 @@ from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.database.closing import dispose
-from backend.database.driven import DrivenConnection, driven
+from backend.database.driven import DrivenConnection, driven, transaction
 from backend.database.turns import take_turn
 
 
 class NearbyEngine:
     """Lends as many connections at once as said, and keeps them open between uses."""
 
-    def __init__(self, engine: AsyncEngine, *, most: int, patience: float, seconds: float) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, most: int, patience: float, seconds: float, what: str
+    ) -> None:
+        """``what`` they are for is told to who waits in vain."""
         self.sync_engine: Engine = engine.sync_engine
         self._engine = engine
+        # There is nothing to roll back when one is lent again.
+        self._kept = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._what = what
         self._patience = patience
         self._seconds = seconds
         self._free = asyncio.Semaphore(most)
@@ -35,6 +41,12 @@ class NearbyEngine:
     def connect(self) -> Loan:
         """A connection, as an asynchronous context."""
         return Loan(self)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A short transaction, begun and ended without SQLAlchemy."""
+        async with self.connect() as connection, transaction(cast(DrivenConnection, connection)):
+            yield connection
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[AsyncConnection]:
@@ -47,6 +59,12 @@ class NearbyEngine:
                 yield connection
         finally:
             self._free.release()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """The same in a transaction: committed when the block ends, rolled back when it raises."""
+        async with self.apart() as connection, connection.begin():
+            yield connection
 
     async def take(self) -> DrivenConnection:
         """A connection that nobody else has."""
@@ -81,10 +99,10 @@ class NearbyEngine:
         await dispose(self._engine)
 
     async def _opened(self) -> DrivenConnection:
-        return await driven(await self._engine.connect(), self._seconds)
+        return await driven(await self._kept.connect(), self._seconds)
 
     async def _admitted(self) -> None:
-        await take_turn(self._free, self._patience, "connection to read with")
+        await take_turn(self._free, self._patience, f"connection to {self._what} with")
 
 
 class Loan:

@@ -14,24 +14,32 @@ from backend.database.timeouts import tell_timeouts
 BY_INDEX = {"enable_seqscan": "off"}
 
 
-def writer_engine(url: URL, settings: Settings) -> AsyncEngine:
-    """An engine for transactions; rows to be changed are locked first, so READ COMMITTED does.
+def writer_engine(url: URL, settings: Settings) -> NearbyEngine:
+    """Connections for transactions; rows to be changed are locked first, so READ COMMITTED does.
 
     A reference is checked by a plan that the connection keeps, too.
     """
     options = {**BY_INDEX, **_limited(settings)}
     engine = _engine(url, settings, connections=settings.write_connections, options=options)
     tell_timeouts(engine.sync_engine, settings.statement_timeout)
-    return engine
+    return _nearby(engine, settings, connections=settings.write_connections, what="write")
 
 
 def reader_engine(url: URL, settings: Settings) -> NearbyEngine:
     """Connections that cannot write; without transactions, so that a read is one round trip."""
+    engine = _reader(url, settings, BY_INDEX)
+    return _nearby(engine, settings, connections=settings.read_connections, what="read")
+
+
+def _nearby(
+    engine: AsyncEngine, settings: Settings, *, connections: int, what: str
+) -> NearbyEngine:
     return NearbyEngine(
-        _reader(url, settings, BY_INDEX),
-        most=settings.read_connections,
+        engine,
+        most=connections,
         patience=settings.pool_timeout,
         seconds=settings.statement_timeout,
+        what=what,
     )
 
 

@@ -74,7 +74,9 @@ class PostgresBus(LocalBus):
     """Several processes on one PostgreSQL, by LISTEN and NOTIFY over one connection of its own.
 
     Announcements carry ids and revisions, never what was written. They are sent after the commit,
-    by a task; where that fails, or the connection breaks, changes are found by looking.
+    by a task; where that fails, or the connection breaks, changes are found by looking. A process
+    in which nobody follows anything hears of nothing: an announcement would wake it and one of the
+    server's processes.
     """
 
     def __init__(self, database: Database) -> None:
@@ -83,6 +85,13 @@ class PostgresBus(LocalBus):
         self._name = new_id()
         self._outbox: asyncio.Queue[ConversationChanged] = asyncio.Queue(maxsize=10_000)
         self._task: asyncio.Task[None] | None = None
+        self._attended = False
+        self._turned = asyncio.Event()
+
+    def attend(self, listening: bool) -> None:
+        """Begins or ends to hear of other processes' changes."""
+        self._attended = listening
+        self._turned.set()
 
     def publish(self, changes: Sequence[ConversationChanged]) -> None:
         """Announces changes here at once, and to others as soon as the connection takes it."""
@@ -124,25 +133,42 @@ class PostgresBus(LocalBus):
         # One that only listens would not notice by itself that nobody speaks any more.
         lost = asyncio.Event()
         raw.add_termination_listener(lambda _: lost.set())
-        await raw.add_listener(CHANNEL, self._heard)
         ready.set()
-        # What was announced while nobody listened is found by looking.
-        self.hint()
-        sending = asyncio.create_task(self._send(raw))
-        losing = asyncio.create_task(lost.wait())
+        turn = asyncio.Lock()
+        tasks = {
+            asyncio.create_task(self._hear(raw, turn)),
+            asyncio.create_task(self._send(raw, turn)),
+            asyncio.create_task(lost.wait()),
+        }
         try:
-            done, _ = await asyncio.wait({sending, losing}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await stop(sending, losing)
+            await stop(*tasks)
         for task in done:
             task.result()
 
-    async def _send(self, driver: Any) -> None:
+    async def _hear(self, driver: Any, turn: asyncio.Lock) -> None:
+        hears = False
+        while True:
+            self._turned.clear()
+            if hears != self._attended:
+                hears = self._attended
+                async with turn:
+                    await (driver.add_listener if hears else driver.remove_listener)(
+                        CHANNEL, self._heard
+                    )
+                # What was announced while nobody listened is found by looking.
+                self.hint()
+            await self._turned.wait()
+
+    async def _send(self, driver: Any, turn: asyncio.Lock) -> None:
         while True:
             changes = [await self._outbox.get()]
             while not self._outbox.empty() and len(changes) < CHANGES_IN_PAYLOAD:
                 changes.append(self._outbox.get_nowait())
-            await driver.fetch("SELECT pg_notify($1, $2)", CHANNEL, encode(self._name, changes))
+            payload = encode(self._name, changes)
+            async with turn:
+                await driver.fetch("SELECT pg_notify($1, $2)", CHANNEL, payload)
             if self._outbox.empty():
                 await asyncio.sleep(PAUSE)
 

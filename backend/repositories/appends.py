@@ -123,8 +123,8 @@ _AT_ONCE = prepared(
       UPDATE search_indexes SET next_number = next_number + :chunks FROM o WHERE owner_id = :owner
       RETURNING revision, next_number, flushed_number
     ), forgotten AS (
-      DELETE FROM message_tombstones t USING i, {messages}
-      WHERE t.owner_id = :owner AND t.message_id = v.id
+      DELETE FROM message_tombstones t USING i
+      WHERE t.owner_id = :owner AND t.message_id = ANY(CAST(:given AS uuid[]))
     ), added AS (
       INSERT INTO messages (owner_id, {messages_columns})
       SELECT CAST(:owner AS bigint), {messages_values} FROM i, {messages} ORDER BY v.place
@@ -222,11 +222,15 @@ class AppendRepository:
         states: Sequence[dict[str, Any]],
         expected: Sequence[int],
         chunks: Sequence[NewChunk],
+        given_ids: Sequence[str],
     ) -> tuple[int, Reserved] | None:
         """The same as a whole write, the index's part included. None, and nothing done, where a
-        conversation has another revision than is expected of it, or there is no index yet."""
+        conversation has another revision than is expected of it, or there is no index yet.
+
+        ``given_ids`` are those of messages that were not made just now.
+        """
         parameters = {"owner": self._owner_id, "count": len(states), "chunks": len(chunks)}
-        parameters |= _MESSAGES.given(rows)
+        parameters |= {"given": given_ids} | _MESSAGES.given(rows)
         values = [[state[name] for name in _STATES.names] for state in states]
         parameters |= _EXPECTED.given(
             [[*row, revision] for row, revision in zip(values, expected, strict=True)]

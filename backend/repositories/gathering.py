@@ -1,7 +1,9 @@
 """Writes of one kind and one owner that come while the last ones are committed, as one write.
 
 A commit waits for the disk, and an owner's writes wait for each other's commit, because their
-places in his feed must become visible in order. So whoever comes meanwhile shares the next.
+places in his feed must become visible in order. So whoever comes meanwhile shares the next. Those
+who are answered together mostly ask again together: a moment is given to them, never longer than
+the last write took, so that they do not become one write of the first and another of the rest.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
 from typing import Generic, TypeVar
 
 from backend.errors import ConversaError
@@ -28,6 +31,8 @@ Alone = Callable[[Viewer, Item], Awaitable[Result]]
 
 MOST = 32
 """Items that are written together: others wait while their statements run."""
+PATIENCE = 0.005
+"""Seconds that are given at most to those of the last group to come again."""
 
 
 class Gathering(Generic[Item, Result]):
@@ -49,7 +54,7 @@ class Gathering(Generic[Item, Result]):
         self._together = together
         self._at_once = at_once
         self._alone = alone
-        self._waiting: dict[str, deque[_Waiting[Item, Result]]] = {}
+        self._waiting: dict[str, _Queue[Item, Result]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def write(self, viewer: Viewer, item: Item) -> Result:
@@ -57,28 +62,25 @@ class Gathering(Generic[Item, Result]):
         waiting = _Waiting[Item, Result](item)
         queue = self._waiting.get(viewer.owner_id)
         if queue is None:
-            self._waiting[viewer.owner_id] = deque([waiting])
+            queue = self._waiting[viewer.owner_id] = _Queue()
             task = asyncio.create_task(self._serve(viewer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        else:
-            queue.append(waiting)
+        queue.add(waiting)
         written = await waiting.ended
         return await self._alone(viewer, item) if written is None else written
 
     async def _serve(self, viewer: Viewer) -> None:
         queue = self._waiting[viewer.owner_id]
         try:
-            while queue:
-                taken = [queue.popleft() for _ in range(min(len(queue), MOST))]
-                # Who has gone meanwhile wants nothing any more.
-                taken = [each for each in taken if not each.ended.done()]
-                if taken:
-                    await self._write(viewer, taken)
+            while taken := queue.take():
+                begun = perf_counter()
+                await self._write(viewer, taken)
+                if len(taken) > 1:
+                    await queue.company(len(taken), min(perf_counter() - begun, PATIENCE))
         finally:
             del self._waiting[viewer.owner_id]
-            for each in queue:
-                each.ended.cancel()
+            queue.cancel()
 
     async def _write(self, viewer: Viewer, taken: Sequence[_Waiting[Item, Result]]) -> None:
         items = [each.item for each in taken]
@@ -113,6 +115,49 @@ class _Waiting(Generic[Item, Result]):
     def end(self, result: Result | None) -> None:
         if not self.ended.done():
             self.ended.set_result(result)
+
+
+class _Queue(Generic[Item, Result]):
+    """One owner's items, in the order they came."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[_Waiting[Item, Result]] = deque()
+        self._expected = 0
+        self._complete: asyncio.Future[None] | None = None
+
+    def add(self, waiting: _Waiting[Item, Result]) -> None:
+        self._waiting.append(waiting)
+        if self._complete is not None and len(self._waiting) >= self._expected:
+            _set(self._complete)
+
+    def take(self) -> list[_Waiting[Item, Result]]:
+        """The next of them, without those who have gone meanwhile and want nothing any more."""
+        taken: list[_Waiting[Item, Result]] = []
+        while self._waiting and len(taken) < MOST:
+            waiting = self._waiting.popleft()
+            if not waiting.ended.done():
+                taken.append(waiting)
+        return taken
+
+    async def company(self, more: int, seconds: float) -> None:
+        """Returns once so many more are waiting than now, or after so many seconds."""
+        loop = asyncio.get_running_loop()
+        self._expected, self._complete = min(len(self._waiting) + more, MOST), loop.create_future()
+        timer = loop.call_later(seconds, _set, self._complete)
+        try:
+            await self._complete
+        finally:
+            timer.cancel()
+            self._complete = None
+
+    def cancel(self) -> None:
+        for each in self._waiting:
+            each.ended.cancel()
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _tell(taken: Sequence[_Waiting[Item, Result]], error: BaseException | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import SearchIndex, SearchPending, SearchPostings, SearchSegment
@@ -76,7 +76,13 @@ class SegmentRepository:
 
     async def pending(self, limit: int) -> list[tuple[int, str]]:
         """Chunks that wait, in order, without those that are being deleted at this moment."""
-        chosen = _PENDING.limit(limit).with_for_update(skip_locked=True)
+        return await self._waiting(_PENDING.limit(limit).with_for_update(skip_locked=True))
+
+    async def waiting(self, limit: int) -> list[tuple[int, str]]:
+        """The same for who only looks: some of them may be being deleted."""
+        return await self._waiting(_PENDING.limit(limit))
+
+    async def _waiting(self, chosen: Select[int, str]) -> list[tuple[int, str]]:
         rows = await self._connection.execute(chosen, {"owner": self._owner_id})
         return [(number, terms) for number, terms in rows]
 

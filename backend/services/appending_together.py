@@ -96,7 +96,9 @@ class Appender:
             by_text = prepared_chunks(map(text_of, ends.rows))
             chunks = [chunk for each in by_text.values() for chunk in each]
             expected = ends.revisions()
-            stored = await unit.appends.add_at_once(ends.rows, ends.states(), expected, chunks)
+            stored = await unit.appends.add_at_once(
+                ends.rows, ends.states(), expected, chunks, list(_given(additions))
+            )
             if stored is None:
                 return None
             last, reserved = stored

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import anyio.to_thread
 
+from backend.repositories.search_index import SearchIndexRepository
 from backend.repositories.search_owners import (
     IndexState,
     list_conversations,
@@ -20,11 +21,11 @@ from backend.repositories.search_owners import (
     owner_is_indexed,
     unindexed_messages,
 )
-from backend.repositories.search_postings import PostingRow, SegmentRecord
+from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
 from backend.repositories.store import Store, WriteUnit
 from backend.retrieval.postings import Run, merge
 from backend.retrieval.segments import PENDING_CHUNKS, Segment, plan_merge
-from backend.services.indexing import IndexingService, flush
+from backend.services.indexing import INLINE_CHUNKS, IndexingService, Made, flush, made
 from backend.services.reindexing import held, is_old, rebuild
 from backend.tasks import stop
 
@@ -66,17 +67,24 @@ class IndexUpkeep:
 
     async def tidy(self, owner_id: int) -> None:
         """Makes a segment of what waits, if that is enough, and merges segments."""
-        while True:
+        while (before := await self._made(owner_id)) is not None:
             async with held(self._store, owner_id) as unit:
-                state = await unit.index.state()
-                waiting = state.next_number - 1 - state.flushed_number if state else 0
-                flushed = await flush(unit.segments) if waiting >= PENDING_CHUNKS else 0
-            if not flushed:
-                break
+                enough = _is_enough(await unit.index.state())
+                if not enough or not await flush(unit.segments, before=before):
+                    break
         while await self._merge(owner_id):
             pass
         while await self._clear(owner_id):
             pass
+
+    async def _made(self, owner_id: int) -> Made | None:
+        """The segment of what waits, if that is enough: made before the index is held, for the
+        owner's writes wait as long as it is."""
+        async with self._store.database.read(long=True) as connection:
+            if not _is_enough(await SearchIndexRepository(connection, owner_id).state()):
+                return None
+            waiting = await SegmentRepository(connection, owner_id).waiting(INLINE_CHUNKS)
+        return await made(waiting)
 
     async def _renew(self) -> None:
         for state in await self._states():
@@ -185,6 +193,10 @@ class IndexKeeper:
                 await self._upkeep.tidy(owner_id)
         except Exception as error:
             logger.warning("an index is not tidied for now: %s", type(error).__name__)
+
+
+def _is_enough(state: IndexState | None) -> bool:
+    return state is not None and state.next_number - 1 - state.flushed_number >= PENDING_CHUNKS
 
 
 def _merged(rows: Sequence[PostingRow]) -> list[Run]:

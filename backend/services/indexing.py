@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 import anyio.to_thread
 
@@ -15,7 +16,7 @@ from backend.repositories.search_postings import PostingRow, SegmentRecord, Segm
 from backend.repositories.store import Store, WriteUnit
 from backend.retrieval.analysis import VERSION
 from backend.retrieval.documents import Indexed, indexed
-from backend.retrieval.postings import SCOPE, decode, segment, terms_of, without, word_count
+from backend.retrieval.postings import SCOPE, Run, decode, segment, terms_of, without, word_count
 from backend.retrieval.segments import PENDING_CHUNKS
 from backend.services.chunking import own_content, ranges
 
@@ -82,7 +83,8 @@ class IndexingService:
         waiting = reserved.first + count - 1 - reserved.flushed
         if waiting >= INLINE_CHUNKS:
             self._full.add(owner_id)
-        elif waiting >= PENDING_CHUNKS:
+        elif waiting // PENDING_CHUNKS > (waiting - count) // PENDING_CHUNKS:
+            # Of all processes that add, the one whose chunk is the last of so many.
             self._tidy_later(owner_id)
         return waiting
 
@@ -146,12 +148,31 @@ def _indexed(text: MessageText, start: int, end: int) -> Indexed:
     )
 
 
-async def flush(segments: SegmentRepository, limit: int = INLINE_CHUNKS) -> int:
-    """Makes a segment of the chunks that wait, whose index is held; how many there were."""
-    waiting = await segments.pending(limit)
+class Made(NamedTuple):
+    """Chunks that wait, and the runs of a segment of them."""
+
+    chunks: list[tuple[int, str]]
+    runs: list[Run]
+
+
+async def made(waiting: list[tuple[int, str]]) -> Made:
+    """The segment of chunks, which takes its time."""
+    runs = await anyio.to_thread.run_sync(lambda: list(segment(waiting)))
+    return Made(waiting, runs)
+
+
+async def flush(
+    segments: SegmentRepository, limit: int = INLINE_CHUNKS, before: Made | None = None
+) -> int:
+    """Makes a segment of the chunks that wait, whose index is held; how many there were.
+
+    What was made ``before`` the index was held is taken where the same chunks wait still.
+    """
+    waiting = await segments.pending(limit if before is None else len(before.chunks))
     if not waiting:
         return 0
-    runs = await anyio.to_thread.run_sync(lambda: list(segment(waiting)))
+    same = before is not None and before.chunks == waiting
+    runs = before.runs if before is not None and same else (await made(waiting)).runs
     numbers = [number for number, _ in waiting]
     terms = sum(word_count(joined) for _, joined in waiting)
     row = SegmentRecord(0, numbers[0], numbers[-1], len(numbers), terms)

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from backend.config import Settings
-from backend.database.wakeups import CHANNEL
+from backend.database.wakeups import CHANNEL, PostgresBus
 from backend.security.viewer import LOCAL_VIEWER, Viewer
 from backend.services import live
 from backend.services.container import Services
@@ -144,6 +144,33 @@ async def test_what_was_committed_while_disconnected_is_found_on_return(
         await connection.close()
     await say(near, viewer, made.id, "unheard")
     assert [content_of(change) for change in await waiting] == ["unheard"]
+
+
+@pytest.mark.usefixtures("_unpolled")
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True)
+async def test_a_process_hears_of_others_only_while_somebody_follows(
+    near: Services, far: Services, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    bus = far.store.bus
+    assert isinstance(bus, PostgresBus)
+    monkeypatch.setattr(bus, "deliver", lambda change: heard.append(change.conversation_id))
+    unfollowed = await stored_conversation(near, viewer)
+    for _ in range(2):
+        made = await stored_conversation(near, viewer)
+        bus.attend(True)
+        while made.id not in heard:
+            await say(near, viewer, made.id, "Is anybody there?")
+            await asyncio.sleep(0.01)
+        bus.attend(False)
+        # What is announced before it has taken effect is heard still.
+        while True:
+            count = len(heard)
+            await say(near, viewer, made.id, "And now?")
+            await asyncio.sleep(0.1)
+            if len(heard) == count:
+                break
+    assert unfollowed.id not in heard
 
 
 @pytest.mark.parametrize("databases", ["postgresql"], indirect=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -11,8 +14,9 @@ from backend.database.database import Database
 from backend.errors import NotFound
 from backend.events.changes import ConversationChanged
 from backend.ids import new_id
-from backend.repositories.gathering import MOST
-from backend.repositories.store import WriteUnit
+from backend.repositories import gathering
+from backend.repositories.gathering import MOST, Gathering
+from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 from tests.support.conversations import (
@@ -55,6 +59,54 @@ async def test_the_statements_of_thirty_are_as_many_as_of_one(
     assert statements.count == alone
     for each in made:
         await sound_conversation(services.store, viewer, each.id)
+
+
+async def sizes_of(store: Store, viewer: Viewer, *, clients: int, writes: int) -> list[int]:
+    """How many were written together, each time, of clients that ask again once answered."""
+    sizes: list[int] = []
+
+    async def write(_: Viewer, items: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(items))
+        await asyncio.sleep(0.1)
+        return items
+
+    async def never(*_: object) -> Any:
+        raise AssertionError
+
+    gathered = Gathering[int, int](store, never, alone=never, at_once=write)
+
+    async def client(number: int) -> None:
+        for _ in range(writes):
+            assert await gathered.write(viewer, number) == number
+            # The way to a client and back, which takes one longer than another.
+            for _ in range(number + 1):
+                await asyncio.sleep(0)
+
+    await asyncio.gather(*map(client, range(clients)))
+    return sizes
+
+
+async def test_who_is_answered_together_is_written_together_again(
+    services: Services, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As long as the writes, so that a machine that is busy with something else is no reason.
+    monkeypatch.setattr(gathering, "PATIENCE", 1)
+    assert await sizes_of(services.store, viewer, clients=1, writes=3) == [1, 1, 1]
+    sizes = await sizes_of(services.store, viewer, clients=5, writes=6)
+    assert sum(sizes) == 30
+    assert sizes[1:5] == [5] * 4, sizes
+
+
+async def test_nobody_is_waited_for_longer_than_the_moment(
+    services: Services, viewer: Viewer
+) -> None:
+    made = [await stored_conversation(services, viewer) for _ in range(2)]
+    await asyncio.gather(*(say(services, viewer, each.id, "both") for each in made))
+    await say(services, viewer, made[0].id, "alone")
+    assert contents((await sound_conversation(services.store, viewer, made[0].id)).active) == [
+        "both",
+        "alone",
+    ]
 
 
 async def test_one_after_the_other_in_the_order_they_came(

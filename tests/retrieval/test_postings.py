@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -26,6 +29,7 @@ from backend.retrieval.postings import (
     without,
     word_count,
 )
+from tests.support.servers import ROOT
 
 WORDS = st.sampled_from(["a", "b", "cc", "東京", "foo_bar", "\x01c:1", "é"])
 CHUNKS = st.dictionaries(
@@ -89,6 +93,27 @@ def test_merged_segments_are_the_segment_of_all(chunks: dict[int, str], parts: i
     pieces = [{n: t for n, t in chunks.items() if n % parts == i} for i in range(parts)]
     merged = list(merge(run for piece in pieces for run in built(piece)))
     assert merged == built(chunks)
+
+
+@given(CHUNKS, st.integers(1, 4))
+def test_so_are_those_that_follow_each_other(chunks: dict[int, str], parts: int) -> None:
+    numbers = sorted(chunks)
+    size = max(1, math.ceil(len(numbers) / parts))
+    pieces = [numbers[at : at + size] for at in range(0, len(numbers), size)]
+    runs = [run for piece in pieces for run in built({n: chunks[n] for n in piece})]
+    assert list(merge(reversed(runs))) == built(chunks)
+
+
+def test_what_is_merged_in_order_takes_no_numpy() -> None:
+    program = (
+        "import sys; from backend.retrieval.postings import merge, segment\n"
+        "old, new = segment([(1, 'a b'), (2, 'b')]), segment([(3, 'a c')])\n"
+        "print(len(list(merge([*old, *new]))), 'numpy' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["3", "False"]
 
 
 @given(CHUNKS, st.data())
