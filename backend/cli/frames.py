@@ -8,6 +8,8 @@ It is what uvicorn would have sent, under the same limit on what is held for a s
 from __future__ import annotations
 
 import struct
+from collections.abc import Coroutine
+from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
@@ -26,9 +28,9 @@ the sender, message by message: it fits into one packet anyway. Longer ones are 
 class TextsAtOnce(WebSocketsSansIOProtocol):
     """uvicorn's protocol, with the extension in the scope."""
 
-    async def run_asgi(self) -> None:
+    def run_asgi(self) -> Coroutine[Any, Any, None]:
         self.scope["extensions"][TEXT_AT_ONCE] = {"send": self.send_text}
-        await super().run_asgi()
+        return super().run_asgi()
 
     def send_text(self, text: bytes) -> bool:
         """Sends a message, unless it would have to wait or the socket is no longer open."""
