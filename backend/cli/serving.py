@@ -27,9 +27,9 @@ from backend.services.embedders import check_embedder
 from backend.utils.frames import with_room
 
 if TYPE_CHECKING:
-    from uvicorn.protocols.websockets import websockets_sansio_impl as sockets
+    from backend.cli import frames
 else:
-    sockets = Lazy("uvicorn.protocols.websockets.websockets_sansio_impl")
+    frames = Lazy("backend.cli.frames")
 
 APPLICATION = "app:create_app"
 BACKLOG = 2048
@@ -84,7 +84,7 @@ def serve(
 
 def _socket(**given: Any) -> asyncio.Protocol:
     """What speaks on a connection that becomes a WebSocket; loaded with the first of them."""
-    return sockets.WebSocketsSansIOProtocol(**given)
+    return frames.TextsAtOnce(**given)
 
 
 async def _prepare(settings: Settings) -> None:

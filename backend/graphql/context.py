@@ -9,6 +9,7 @@ from strawberry.types.info import Info as StrawberryInfo
 from backend.graphql.dataloaders import Loaders
 from backend.graphql.execution.loading import Turn
 from backend.graphql.limits import Admission
+from backend.graphql.outlets import Answers, Outlet, Put, View
 from backend.repositories.store import Store
 from backend.security.caller import Caller
 from backend.security.viewer import Viewer
@@ -37,6 +38,9 @@ class Context:
         # The operation under way and its cost; None where nothing was checked before.
         self.admission: Admission | None = None
         self.turn = Turn()
+        # Where a subscription's answers can be put at once, and what makes them.
+        self.put: Put | None = None
+        self.answers: Answers | None = None
 
     @property
     def store(self) -> Store:
@@ -47,6 +51,12 @@ class Context:
     def loaders(self) -> Loaders:
         """The loaders; on a stream they keep nothing."""
         return Loaders(self.store, self.viewer, self.turn, cache=not self._streaming)
+
+    def outlet(self, view: View) -> Outlet | None:
+        """Where the changes of this subscription can be put, as events that ``view`` makes."""
+        if self.put is None or self.answers is None:
+            return None
+        return Outlet(self.answers, view, self.put)
 
     def renew(self) -> None:
         """Forgets what the loaders have read."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack, aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from backend.graphql.context import Context
 from backend.graphql.errors import expected
 from backend.graphql.limits import Admission
 from backend.graphql.operations import Operations, Rejected
+from backend.graphql.outlets import Put
 from backend.graphql.parameters import Malformed, Parameters, parameters_from
 from backend.graphql.permits import permit
 from backend.graphql.socket_keeper import SocketKeeper
@@ -36,6 +38,9 @@ from backend.tasks import stop
 logger = logging.getLogger("conversa.sockets")
 
 PROTOCOL = "graphql-transport-ws"
+TEXT_AT_ONCE = "conversa.text_at_once"
+"""The extension of ASGI by which our own server takes a text as bytes and says whether it went out:
+no other message must wait for it to be told, and it may not wait itself."""
 OPERATIONS = 100
 """Operations at once on one socket."""
 FRAME_CHARACTERS = 1024 * 1024
@@ -238,10 +243,27 @@ class Socket:
             result = await self._once(admission, parameters, context)
             await self._send_text((head + answer_once(result) + b"}").decode())
             return
+        context.put = self._put_for(operation_id, head)
         answers = self._operations.subscribe(admission, parameters, context)
         async with aclosing(answers):
             async for answer in answers:
                 await self._send_text((head + answer.payload + b"}").decode())
+
+    def _put_for(self, operation_id: str, head: bytes) -> Put | None:
+        """Sends the answers of an operation at once, where the server can."""
+        offered = self._websocket.scope.get("extensions", {}).get(TEXT_AT_ONCE)
+        if offered is None:
+            return None
+        send: Callable[[bytes], bool] = offered["send"]
+        task = asyncio.current_task()
+
+        def put(payload: bytes) -> bool:
+            # One that the client has ended may not have heard of it yet; its id is free again.
+            if self._closed or self._tasks.get(operation_id) is not task:
+                return False
+            return send(head + payload + b"}")
+
+        return put
 
     async def _once(
         self, admission: Admission, parameters: Parameters, context: Context

@@ -26,6 +26,7 @@ from graphql.language.visitor import Visitor, visit
 from backend.errors import ConversaError
 from backend.graphql.context import Context
 from backend.graphql.errors import expected, shown
+from backend.graphql.outlets import Answers
 
 Execute = Callable[[Any, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
@@ -77,7 +78,12 @@ async def stream(
     )
     if isinstance(executor, list):
         raise StreamFailed([shown(error) for error in executor])
+
+    async def render(event: Any) -> bytes:
+        return await _rendered(executor, event, question, execute)
+
     question = _question(document, operation, variables)
+    context.answers = Answers(question, render)
     async with aclosing(await _source(executor)) as events:
         while True:
             try:
@@ -86,7 +92,7 @@ async def stream(
                 return
             except ConversaError as error:
                 raise StreamFailed([expected(error)]) from None
-            yield Rendered(await _rendered(executor, event, question, execute), event)
+            yield Rendered(await render(event), event)
 
 
 def answer_once(result: Any) -> bytes:
@@ -111,21 +117,20 @@ async def _rendered(executor: Any, event: Any, question: bytes, execute: Execute
     change = getattr(event, "change", None)
     if change is None:
         return await _answer(executor, event, execute)
-    kept: dict[bytes, bytes | asyncio.Future[bytes]] = change.rendered
-    found = kept.get(question)
-    if isinstance(found, bytes):
-        return found
-    if found is not None:
-        return await asyncio.shield(found)
+    kept: dict[bytes, bytes | asyncio.Future[None]] = change.rendered
+    while (found := kept.get(question)) is not None:
+        if isinstance(found, bytes):
+            return found
+        # Who makes it may fail, or go meanwhile: that is nothing to the others.
+        await asyncio.wait((found,))
     promise = kept[question] = asyncio.get_running_loop().create_future()
     try:
-        answer = await _answer(executor, event, execute)
-    except BaseException as failure:
+        answer = kept[question] = await _answer(executor, event, execute)
+    except BaseException:
         del kept[question]
+        raise
+    finally:
         promise.cancel()
-        raise failure
-    promise.set_result(answer)
-    kept[question] = answer
     return answer
 
 

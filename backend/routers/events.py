@@ -21,7 +21,7 @@ from backend.routers.viewer import RequestServices, RequestViewer
 from backend.security.caller import caller_of
 from backend.security.viewer import Viewer
 from backend.services.container import Services
-from backend.services.feeds import Change
+from backend.services.followers import Change
 from backend.services.live import change_cursor
 
 router = APIRouter(prefix=CHATS, tags=["chats"], route_class=ProblemRoute)

@@ -9,74 +9,17 @@ he has seen, so nothing falls between the two.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 
-from backend.errors import LimitExceeded
 from backend.repositories.changes import ChangeRecord
+from backend.services.followers import Change, Follower, Outlet
+from backend.services.lanes import Lane
 from backend.tasks import stop
 
 BATCH = 200
 """Changes read at once."""
-QUEUE = 1000
-"""Changes kept for a follower who is slower than the feed, before he is told to go."""
 
 Read = Callable[[int, int], Awaitable[Sequence[ChangeRecord]]]
-
-
-@dataclass(slots=True)
-class Change:
-    """A change on its way to followers; ``rendered`` keeps what it became for equal requests."""
-
-    record: ChangeRecord
-    rendered: dict[Any, Any] = field(default_factory=dict)
-
-
-class Follower:
-    """One reader's queue of live changes."""
-
-    def __init__(self) -> None:
-        self.reading = True
-        self._missed = False
-        self._queue: deque[Change] = deque()
-        self._ready = asyncio.Event()
-        self._failure: Exception | None = None
-
-    def offer(self, change: Change) -> None:
-        """Adds a change. One who is still reading what is stored will read this too; one who has
-        too many waiting is told to come again with his cursor."""
-        if self._failure is not None:
-            return  # What came before is dropped already: this would leave a gap.
-        if len(self._queue) < QUEUE:
-            self._queue.append(change)
-            self._ready.set()
-        elif self.reading:
-            self._queue.clear()
-            self._missed = True
-        else:
-            self.fail(LimitExceeded("Too slow: resume from the last cursor."))
-
-    def settle(self) -> None:
-        """Says that nothing more is stored: live from now on, unless the queue lost something."""
-        self.reading = self._missed
-        self._missed = False
-
-    def fail(self, failure: Exception) -> None:
-        """Ends it with an error once he comes back for more."""
-        self._queue.clear()
-        self._failure = failure
-        self._ready.set()
-
-    async def next(self) -> Change:
-        """The next change, waited for; raises what the feed failed with."""
-        while not self._queue:
-            if self._failure is not None:
-                raise self._failure
-            self._ready.clear()
-            await self._ready.wait()
-        return self._queue.popleft()
 
 
 class Feed:
@@ -85,6 +28,8 @@ class Feed:
     def __init__(self, read: Read, position: int) -> None:
         self.position = position
         self.followers: set[Follower] = set()
+        self._offered: set[Follower] = set()
+        self._lanes: dict[Hashable, Lane] = {}
         self._read = read
         self._woken = asyncio.Event()
         self._task = asyncio.create_task(self._run())
@@ -94,9 +39,40 @@ class Feed:
         if revision is None or revision > self.position:
             self._woken.set()
 
+    def join(self, follower: Follower) -> None:
+        """Tells him everything after its position; of what came before, he may hear again."""
+        self.followers.add(follower)
+        if follower.outlet is None:
+            self._offered.add(follower)
+        else:
+            self._lane(follower.outlet.group).members[follower] = follower.outlet
+
+    def leave(self, follower: Follower) -> None:
+        """Tells him nothing more."""
+        self.followers.discard(follower)
+        self._offered.discard(follower)
+        lane = self._lanes.get(follower.outlet.group) if follower.outlet else None
+        if lane is not None:
+            lane.members.pop(follower, None)
+            if not lane.members:
+                self._drop(lane)
+                lane.task.cancel()
+
     async def close(self) -> None:
         """Stops it."""
-        await stop(self._task)
+        await stop(self._task, *(lane.task for lane in self._lanes.values()))
+
+    def _lane(self, group: Hashable) -> Lane:
+        lane = self._lanes.get(group)
+        if lane is None:
+            lane = self._lanes[group] = Lane(group, self._drop)
+            self._offered.add(lane.inbox)
+        return lane
+
+    def _drop(self, lane: Lane) -> None:
+        self._offered.discard(lane.inbox)
+        if self._lanes.get(lane.group) is lane:
+            del self._lanes[lane.group]
 
     async def _run(self) -> None:
         while True:
@@ -112,7 +88,7 @@ class Feed:
             changes = await self._read(self.position, BATCH)
             for record in changes:
                 change = Change(record)
-                for follower in tuple(self.followers):
+                for follower in tuple(self._offered):
                     follower.offer(change)
             if changes:
                 self.position = changes[-1].revision
@@ -121,29 +97,31 @@ class Feed:
                 return
 
     def _fail(self, failure: Exception) -> None:
-        for follower in tuple(self.followers):
+        for follower in tuple(self._offered):
             follower.fail(failure)
 
 
-async def follow(feed: Feed, read: Read, after: int) -> AsyncGenerator[Change]:
-    """Every change after a revision: first what is stored, then what comes."""
-    follower = Follower()
-    feed.followers.add(follower)
+async def follow(
+    feed: Feed, read: Read, after: int, outlet: Outlet | None = None
+) -> AsyncGenerator[Change]:
+    """Every change after a revision: first what is stored, then what comes; but for what is put
+    into the outlet meanwhile."""
+    follower = Follower(after, outlet)
+    feed.join(follower)
     # The feed tells everything after its position, so who starts there or later has missed nothing.
     follower.reading = after < feed.position
     try:
-        seen = after
         while follower.reading:
-            changes = await read(seen, BATCH)
+            changes = await read(follower.seen, BATCH)
             for record in changes:
                 yield Change(record)
-                seen = record.revision
+                follower.seen = record.revision
             if len(changes) < BATCH:
                 follower.settle()
         while True:
             change = await follower.next()
-            if change.record.revision > seen:
-                seen = change.record.revision
+            if change.record.revision > follower.seen:
+                follower.seen = change.record.revision
                 yield change
     finally:
-        feed.followers.discard(follower)
+        feed.leave(follower)

@@ -15,7 +15,8 @@ from backend.repositories.pages import Key, decode_cursor, encode_cursor
 from backend.repositories.revisions import conversation_revisions, owner_revisions
 from backend.repositories.store import ReadUnit, Store
 from backend.security.viewer import Viewer
-from backend.services.feeds import Change, Feed, Read, follow
+from backend.services.feeds import Feed, Read, follow
+from backend.services.followers import Change, Outlet
 from backend.tasks import stop
 
 CONVERSATION_ORDER = "e"
@@ -54,9 +55,14 @@ class LiveService:
         bus.listen(self._on_change, self._nudge.set)
 
     async def conversation(
-        self, viewer: Viewer, conversation_id: str, after: str | None
+        self,
+        viewer: Viewer,
+        conversation_id: str,
+        after: str | None,
+        outlet: Outlet | None = None,
     ) -> AsyncGenerator[Change]:
         """Every change of a conversation after a cursor, or from now on; ends when it is deleted.
+        What could be put into ``outlet`` is not told again.
 
         Raises NotFound, or Invalid for a cursor of something else.
         """
@@ -73,7 +79,8 @@ class LiveService:
             yield reset(start, complaint)
         if deleted and start >= current:
             return
-        async with aclosing(self._follow((owner, canonical), read, current, start)) as changes:
+        following = self._follow((owner, canonical), read, current, start, outlet)
+        async with aclosing(following) as changes:
             async for change in changes:
                 yield change
                 if change.record.kind == "gone":
@@ -102,7 +109,9 @@ class LiveService:
             found = await unit.changes.of_conversation(conversation_id, wanted or 0, limit)
         return [Change(record) for record in found]
 
-    async def owner(self, viewer: Viewer, after: str | None) -> AsyncGenerator[Change]:
+    async def owner(
+        self, viewer: Viewer, after: str | None, outlet: Outlet | None = None
+    ) -> AsyncGenerator[Change]:
         """Every change of the viewer's list after a cursor, or from now on; raises Invalid."""
         wanted = None if after is None else _decoded(after, OWNER_ORDER, int)[0]
         async with self._store.read(viewer) as unit:
@@ -113,7 +122,8 @@ class LiveService:
         if complaint:
             yield reset(start, complaint)
         read = self._owner_reader(viewer)
-        async with aclosing(self._follow((owner, OWNER_LIST), read, current, start)) as changes:
+        following = self._follow((owner, OWNER_LIST), read, current, start, outlet)
+        async with aclosing(following) as changes:
             async for change in changes:
                 yield change
 
@@ -130,7 +140,7 @@ class LiveService:
         self._feeds.clear()
 
     async def _follow(
-        self, key: FeedKey, read: Read, current: int, start: int
+        self, key: FeedKey, read: Read, current: int, start: int, outlet: Outlet | None
     ) -> AsyncGenerator[Change]:
         feed = self._feeds.get(key)
         if feed is None:
@@ -138,7 +148,7 @@ class LiveService:
             self._bus.attend(True)
             self._keep_polling()
         try:
-            async with aclosing(follow(feed, read, start)) as changes:
+            async with aclosing(follow(feed, read, start, outlet)) as changes:
                 async for change in changes:
                     yield change
         finally:

@@ -11,10 +11,10 @@ import pytest
 from backend.errors import Invalid, LimitExceeded, NotFound
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
-from backend.services import feeds
+from backend.services import followers
 from backend.services.container import Services
 from backend.services.conversations import ConversationChanges
-from backend.services.feeds import Change
+from backend.services.followers import Change
 from backend.services.live import POLL_SECONDS, change_cursor, owner_cursor
 from backend.services.messages import MessageChanges
 from tests.support.conversations import message_draft, stored_conversation, turns
@@ -282,7 +282,7 @@ async def test_those_who_only_wait_cost_no_connection_and_no_statement_each(
 async def test_who_is_too_slow_is_told_to_come_again(
     services: Services, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeds, "QUEUE", 3)
+    monkeypatch.setattr(followers, "QUEUE", 3)
     made = await stored_conversation(services, viewer)
     slow = services.live.conversation(viewer, made.id, None)
     begun = asyncio.ensure_future(anext(slow))

@@ -67,10 +67,10 @@ def code_of(answer: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def served_app(settings: Settings) -> AsyncGenerator[tuple[Starlette, str]]:
-    """The application behind a port of its own, with its address."""
+async def served_app(settings: Settings, **given: Any) -> AsyncGenerator[tuple[Starlette, str]]:
+    """The application behind a port of its own, with its address; ``given`` is for uvicorn."""
     app = create_app(settings)
-    config = uvicorn.Config(app, log_config=None, access_log=False)
+    config = uvicorn.Config(app, log_config=None, access_log=False, **given)
     server = uvicorn.Server(config)
     # It listens already, so that the first request waits instead of being refused.
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-from backend.services.feeds import Change
+from backend.services.followers import Change
 
 PATIENCE = 15.0
 

@@ -12,7 +12,7 @@ from backend.events.bus import LocalBus
 from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.container import Services
-from backend.services.feeds import Change
+from backend.services.followers import Change
 from tests.support.databases import settings_for
 from tests.support.following import eventually, first
 

@@ -12,6 +12,10 @@ from backend.graphql.scalars import Cursor
 from backend.graphql.types.event_views import EventView, ListEventView
 from backend.graphql.types.events import ConversationChanged, ConversationEvent, MessageAdded
 from backend.ids import parse_id
+from backend.services.followers import Change
+
+ADDED = "added"
+"""The kind of change that a new message is."""
 
 After = Annotated[
     Cursor | None,
@@ -26,12 +30,12 @@ async def follow_messages(
     info: Info, conversation_id: Followed, after: After = None
 ) -> AsyncGenerator[Any, None]:
     """Every new message, once, in order."""
-    async with aclosing(_events(info, conversation_id, after)) as events:
+    async with aclosing(_events(info, conversation_id, after, only=ADDED)) as events:
         async for event in events:
             if event.record.kind == "reset":
                 # The type has no place for it, and silence would hide that something is missing.
                 raise Invalid(f"{event.record.text} Read the messages again.", field=("after",))
-            if event.record.kind == "added":
+            if event.record.kind == ADDED:
                 yield event
 
 
@@ -47,20 +51,25 @@ async def follow_events(
 async def follow_list(info: Info, after: After = None) -> AsyncGenerator[Any, None]:
     """Every change of the viewer's list."""
     context = info.context
-    changes = context.services.live.owner(context.viewer, context.resume_after or after)
+    outlet = context.outlet(ListEventView)
+    changes = context.services.live.owner(context.viewer, context.resume_after or after, outlet)
     async with aclosing(changes):
         async for change in changes:
             yield ListEventView(change)
 
 
 async def _events(
-    info: Info, conversation_id: str, after: str | None
+    info: Info, conversation_id: str, after: str | None, only: str = ""
 ) -> AsyncGenerator[EventView, None]:
     context = info.context
-    changes = context.services.live.conversation(
-        context.viewer, conversation_id, context.resume_after or after
-    )
     canonical = parse_id(conversation_id) or ""
+
+    def view(change: Change) -> EventView | None:
+        return EventView(change, canonical) if only in ("", change.record.kind) else None
+
+    changes = context.services.live.conversation(
+        context.viewer, conversation_id, context.resume_after or after, context.outlet(view)
+    )
     async with aclosing(changes):
         async for change in changes:
             yield EventView(change, canonical)

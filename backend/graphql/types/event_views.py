@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backend.repositories.changes import ChangeRecord
 from backend.repositories.records import ConversationRecord, MessageRecord
-from backend.services.feeds import Change
+from backend.services.followers import Change
 from backend.services.live import change_cursor, owner_cursor
 
 
