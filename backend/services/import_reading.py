@@ -40,6 +40,7 @@ async def read_aside(source: Batches) -> AsyncGenerator[Batch, None]:
     try:
         while (batch := await asyncio.shield(reading)) is not None:
             yield batch
+            del batch
             reading = _started(source)
     finally:
         # The thread holds the source, which its owner may close as soon as this ends.
@@ -106,6 +107,8 @@ def _from_process(source: Path | int, format_: str | None, name: str | None) -> 
             if isinstance(found, Exception):
                 raise found
             yield found
+            # The next one is taken without this one beside it.
+            del found
     finally:
         pipe.close()
         process.kill()
