@@ -43,7 +43,7 @@ else:
 
 Numbers: TypeAlias = "NDArray[np.int64]"
 Piece = tuple[int, str]
-SLICE = 128 * 1024
+SLICE = 64 * 1024
 """Characters that are cut into words together."""
 
 _RAISED_AT_ONCE = 96 * 1024
@@ -70,27 +70,21 @@ class ChunkText(NamedTuple):
     role: str
 
 
-def block_of(chunks: Sequence[ChunkText]) -> tuple[Block, list[int]]:
-    """The block of some chunks, and each one's length in terms."""
-    found = _Found(len(chunks))
-    pieces = [(number, chunk.text) for number, chunk in enumerate(chunks)]
-    pieces += [(number, chunk.speaker) for number, chunk in enumerate(chunks) if chunk.speaker]
-    for some in _slices(pieces):
+def block_of(chunks: Iterable[ChunkText]) -> tuple[Block, list[int]]:
+    """The block of some chunks, and each one's length in terms. They are taken as they are cut."""
+    found = _Found()
+    for some in _slices(chunks):
         found.take(some)
-    lengths = found.lengths.copy()
-    for number, chunk in enumerate(chunks):
-        found.add(number, in_conversation(chunk.conversation_id))
-        found.add(number, with_role(chunk.role))
-    return found.block(lengths), lengths.tolist()
+    return found.block(), found.lengths
 
 
-def _slices(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """The pieces, some at a time, so that what is made of them is small."""
-    some: list[Piece] = []
+def _slices(chunks: Iterable[ChunkText]) -> Iterator[list[ChunkText]]:
+    """The chunks, some at a time, so that what is made of them is small."""
+    some: list[ChunkText] = []
     size = 0
-    for piece in pieces:
-        some.append(piece)
-        size += len(piece[1])
+    for chunk in chunks:
+        some.append(chunk)
+        size += len(chunk.text)
         if size >= SLICE:
             yield some
             some, size = [], 0
@@ -101,68 +95,81 @@ def _slices(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
 class _Found:
     """The terms of chunks as they are found: as keys where they fit into one, else by numbers."""
 
-    def __init__(self, chunks: int) -> None:
-        self.lengths = np.zeros(chunks, np.int64)
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
         self._keys: list[Keys] = []
         self._added = array("Q")
         self._ids: dict[str, int] = {}
         self._others = array("Q")
 
-    def take(self, pieces: Sequence[Piece]) -> None:
-        """Takes in the terms of texts."""
+    def take(self, chunks: Sequence[ChunkText]) -> None:
+        """Takes in the next chunks."""
+        first = len(self.lengths)
+        pieces = [(number, chunk.text) for number, chunk in enumerate(chunks, first)]
+        pieces += [(n, chunk.speaker) for n, chunk in enumerate(chunks, first) if chunk.speaker]
+        others = list(self._words(pieces))
+        counted = np.array([number for number, _ in others], np.int64)
+        holders = np.concatenate([numbers_in(self._keys[-1]), counted]) - first
+        self.lengths += np.bincount(holders, minlength=len(chunks)).tolist()
+        for number, chunk in enumerate(chunks, first):
+            others.append((number, in_conversation(chunk.conversation_id)))
+            others.append((number, with_role(chunk.role)))
+        for number, term in others:
+            self._add(number, term)
+
+    def _words(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
+        """The terms of texts which have no key of themselves; the keys are kept."""
         folded = [(number, fold(text)) for number, text in pieces]
         plain = [(number, text) for number, text in folded if text.isascii()]
-        if plain:
-            keys, rest = word_keys(*zip(*plain, strict=True))
-            self._keys.append(keys)
-            self.lengths += np.bincount(numbers_in(keys), minlength=len(self.lengths))
-            self._add_all(rest)
-        self._add_all(_identifiers([piece for piece in pieces if piece[1].isascii()]))
+        keys, rest = word_keys([number for number, _ in plain], [text for _, text in plain])
+        self._keys.append(keys)
+        yield from rest
+        yield from _identifiers([piece for piece in pieces if piece[1].isascii()])
         for (number, text), (_, same) in zip(pieces, folded, strict=True):
             if not text.isascii():
                 found = identifiers(text) if same.isascii() else terms(text)
-                self._add_all((number, term) for term in found)
+                for term in found:
+                    yield number, term
 
-    def _add_all(self, found: Iterable[tuple[int, str]]) -> None:
-        for number, term in found:
-            self.add(number, term)
-            self.lengths[number] += 1
-
-    def add(self, number: int, term: str) -> None:
-        """Takes in one term, which adds nothing to its chunk's length."""
+    def _add(self, number: int, term: str) -> None:
         if fits(term):
             self._added.append(key_of(term, number))
         else:
             held = self._ids.setdefault(term, len(self._ids))
             self._others.append(held << NUMBER_BITS | number)
 
-    def block(self, lengths: Numbers) -> Block:
+    def block(self) -> Block:
         """The block of all that was found."""
-        short = _counted(np.concatenate([*self._keys, np.array(self._added, np.uint64)]))
+        self._keys.append(np.array(self._added, np.uint64))
+        joined = np.concatenate(self._keys)
         self._keys.clear()
+        short = _counted(joined)
         others, other_terms = self._ranked()
         long = _counted(others)
-        every = terms_in(short.keys[short.starts]) + other_terms
+        every = terms_in(short.terms) + other_terms
         order = sorted(range(len(every)), key=every.__getitem__)
         counts = np.concatenate([short.counts, long.counts])[order]
-        starts = np.concatenate([short.starts, long.starts + len(short.keys)])[order]
-        begins = np.cumsum(counts) - counts
-        places = np.repeat(starts - begins, counts) + np.arange(counts.sum())
-        numbers = numbers_in(np.concatenate([short.keys, long.keys]))[places]
-        records = np.empty(len(numbers), record())
-        records["number"] = numbers
-        records["frequency"] = np.concatenate([short.frequencies, long.frequencies])[places]
-        records["length"] = np.array(list(map(_code, lengths.tolist())), np.uint8)[numbers]
+        starts = np.concatenate([short.starts, long.starts + len(short.numbers)])[order]
+        places = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+        places += np.arange(len(places))
         return Block(
-            len(lengths),
-            int(lengths.sum()),
+            len(self.lengths),
+            sum(self.lengths),
             [every[place] for place in order],
             counts.astype("<u4").tobytes(),
-            records.tobytes(),
+            self._records(short, long, places),
         )
 
+    def _records(self, short: _Counted, long: _Counted, places: Numbers) -> bytes:
+        records = np.empty(len(places), record())
+        numbers = np.concatenate([short.numbers, long.numbers])[places]
+        records["number"] = numbers
+        records["frequency"] = np.concatenate([short.frequencies, long.frequencies])[places]
+        records["length"] = np.array(list(map(_code, self.lengths)), np.uint8)[numbers]
+        return records.tobytes()
+
     def _ranked(self) -> tuple[Keys, list[str]]:
-        """The terms that have no key, in order, and their occurrences like keys, by rank."""
+        """The occurrences of terms that have no key, like keys, by rank; these terms, in order."""
         ordered = sorted(self._ids)
         ranks = np.empty(len(ordered), np.uint64)
         ranks[[self._ids[term] for term in ordered]] = np.arange(len(ordered), dtype=np.uint64)
@@ -172,10 +179,12 @@ class _Found:
 
 
 class _Counted(NamedTuple):
-    """Distinct keys in order, how often each came; where each term's begin, and how many."""
+    """The chunks' numbers of distinct keys, in order, and how often each came; the first key of
+    every term, where its keys begin, and how many they are."""
 
-    keys: Keys
-    frequencies: Numbers
+    numbers: NDArray[np.uint32]
+    frequencies: NDArray[np.uint8]
+    terms: Keys
     starts: Numbers
     counts: Numbers
 
@@ -183,10 +192,12 @@ class _Counted(NamedTuple):
 def _counted(keys: Keys) -> _Counted:
     keys.sort()
     firsts = _changes(keys)
-    distinct = keys[firsts]
-    frequencies = np.minimum(np.diff(firsts, append=len(keys)), MAX_FREQUENCY)
-    starts = _changes(distinct >> np.uint64(NUMBER_BITS))
-    return _Counted(distinct, frequencies, starts, np.diff(starts, append=len(distinct)))
+    frequencies = np.minimum(np.diff(firsts, append=len(keys)), MAX_FREQUENCY).astype(np.uint8)
+    keys = keys[firsts]
+    starts = _changes(keys >> np.uint64(NUMBER_BITS))
+    counts = np.diff(starts, append=len(keys))
+    numbers = numbers_in(keys).astype(np.uint32)
+    return _Counted(numbers, frequencies, keys[starts], starts, counts)
 
 
 def _changes(ordered: Keys) -> Numbers:

@@ -36,7 +36,8 @@ def packed(batch: Batch) -> bytes:
     # What has moments in it is a pickle, and little. Of plain values `marshal` takes half as long,
     # and it is by far the most: it goes as one, of which there is never a second copy.
     rest = pickle.dumps((items, failures), pickle.HIGHEST_PROTOCOL)
-    return marshal.dumps((rest, messages, block, batch.formats, batch.position, batch.total))
+    values: Any = (rest, messages, block, batch.formats, batch.position, batch.total)
+    return marshal.dumps(values)
 
 
 def packed_error(error: Exception) -> bytes:
