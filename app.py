@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import gc
+import sys
+
+if __name__ == "__main__" and sys.argv[1:2] not in ([], ["serve"]):
+    # Every other verb does without the application, and without what it takes of memory.
+    from backend.cli.verbs import cli
+
+    cli()
 
 if STARTED := __name__ in ("__main__", "__mp_main__"):
     # What is imported stays. To look through it for garbage, again and again as it grows, takes a
@@ -15,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from backend.cli import main
+from backend.cli.main import main
 from backend.config import Settings, load_settings
 from backend.database.database import Database
 from backend.database.wakeups import database_bus

@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 
-from backend.cli import main as serve
+from backend.cli.main import main as serve
 from backend.config import load_settings
 from backend.database.database import Database
 from backend.database.migrate import migrate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -11,9 +11,15 @@ import typer
 from backend.cli.running import FAILED, one_line_failures, settings_of
 from backend.config import Settings
 from backend.errors import ConfigurationError
-from backend.graphql.documents import load_manifest
-from backend.graphql.operations import Operations, Rejected
-from backend.graphql.schema import schema
+from backend.lazy import Lazy
+
+if TYPE_CHECKING:
+    from backend.graphql import documents as manifests_of
+    from backend.graphql import operations, schema
+else:
+    manifests_of = Lazy("backend.graphql.documents")
+    operations = Lazy("backend.graphql.operations")
+    schema = Lazy("backend.graphql.schema")
 
 
 def documents(
@@ -25,8 +31,9 @@ def documents(
     with one_line_failures():
         settings = settings_of()
         kept = _kept_in(settings)
-        known = load_manifest(kept) if kept.exists() else {}
-        given = {id_: text for path in manifests for id_, text in load_manifest(path).items()}
+        load = manifests_of.load_manifest
+        known = load(kept) if kept.exists() else {}
+        given = {id_: text for path in manifests for id_, text in load(path).items()}
     refused = _refused(given)
     for id_, why in refused.items():
         typer.echo(f"{id_}: {why}", err=True)
@@ -46,12 +53,12 @@ def _kept_in(settings: Settings) -> Path:
 
 def _refused(given: dict[str, str]) -> dict[str, str]:
     """What a server would say of each that it would not execute."""
-    operations = Operations(schema)
+    prepared = operations.Operations(schema.schema)
     found = {}
     for id_, text in given.items():
         try:
-            operations.prepare(text)
-        except Rejected as refusal:
+            prepared.prepare(text)
+        except operations.Rejected as refusal:
             found[id_] = refusal.errors[0].message
     return found
 

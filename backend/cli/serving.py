@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 import uvicorn
@@ -39,14 +39,8 @@ WORKER_SECONDS = 60
 so that a slow machine must not take longer for it."""
 
 
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 1,
-) -> None:
-    """Serve GraphQL and REST; make or migrate the database first."""
+def serve(host: str | None = None, port: int | None = None, workers: int = 1) -> None:
+    """Serves until it is stopped; makes or migrates the database first."""
     with one_line_failures():
         settings = settings_of(host=host, port=port)
         check_exposure(settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import unified_diff
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,8 +15,13 @@ from backend.config import Settings
 from backend.database.health import applied_migration
 from backend.database.migrate import head_revision
 from backend.errors import ConfigurationError
-from backend.graphql.schema import print_schema
+from backend.lazy import Lazy
 from backend.services.container import Services
+
+if TYPE_CHECKING:
+    from backend.graphql import schema as graphql
+else:
+    graphql = Lazy("backend.graphql.schema")
 
 SCHEMA = Path(__file__).parents[2] / "schema.graphql"
 DIFF_LINES = 40
@@ -37,7 +42,7 @@ def schema(
     write: Annotated[bool, typer.Option("--write", help="Write it into schema.graphql.")] = False,
 ) -> None:
     """Print the GraphQL schema."""
-    printed = print_schema()
+    printed = graphql.print_schema()
     if check:
         _compare(SCHEMA.read_text("utf-8") if SCHEMA.exists() else "", printed)
     elif write:

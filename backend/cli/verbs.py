@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from backend.cli.documents import documents
@@ -9,9 +11,14 @@ from backend.cli.embedding import embed
 from backend.cli.keys import keys
 from backend.cli.models import models
 from backend.cli.searching import reindex, search
-from backend.cli.serving import serve
 from backend.cli.transfers import export_chats, import_chats
 from backend.cli.upkeep import check, migrate, schema
+from backend.lazy import Lazy
+
+if TYPE_CHECKING:
+    from backend.cli import serving
+else:
+    serving = Lazy("backend.cli.serving")
 
 # Pretty tracebacks would show local variables: passwords and people's messages among them.
 cli = typer.Typer(
@@ -27,10 +34,21 @@ cli = typer.Typer(
 @cli.callback()
 def _without_verb(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
-        serve()
+        serving.serve()
 
 
-cli.command()(serve)
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="How many processes answer.")] = 1,
+) -> None:
+    """Serve GraphQL and REST; make or migrate the database first."""
+    serving.serve(host, port, workers)
+
+
 cli.command()(migrate)
 cli.command("import")(import_chats)
 cli.command("export")(export_chats)

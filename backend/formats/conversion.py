@@ -23,6 +23,7 @@ from backend.formats.document import DocumentConversation, DocumentFailure
 from backend.formats.errors import BadConversation, UnsupportedFormat
 from backend.formats.json_stream import Framed, Item
 from backend.formats.langchain import group_rows
+from backend.formats.seen import Seen
 from backend.formats.values import as_dict, first_id
 from backend.formats.window import MAX_VALUE
 
@@ -142,7 +143,7 @@ class _Conversion:
     def __init__(self, name: str) -> None:
         self._read = READERS[name]
         self._count = 0
-        self._seen: dict[int, int] = {}
+        self._seen = Seen()
 
     def failure(self, reason: str) -> DocumentFailure:
         self._count += 1
@@ -177,7 +178,7 @@ class _Conversion:
             told = "it has the id of" if has_id else "it is identical to"
             raise BadConversation(f"{told} conversation {earlier} of the same file")
         if len(self._seen) < _IDS_REMEMBERED:
-            self._seen[key] = document.index
+            self._seen.note(key, document.index)
 
 
 def _check_storable(document: DocumentConversation) -> None:

@@ -25,14 +25,18 @@ ChunkPlace = tuple[str, int, int, int, int]
 """A message's id, the chunk's place in it from 0, its start and end, its length in terms."""
 
 
+SegmentRun = tuple[str, int, bytes]
+"""A row of a segment: a term, a first number, postings."""
+
+
 class PreparedSegment(NamedTuple):
-    """All chunks of some messages, and their postings: ``runs`` gives the segment's rows, as term,
-    first number and bytes, once it is known what number the first chunk gets."""
+    """All chunks of some messages, and their postings: ``runs`` gives the segment's rows, once it
+    is known what number the first chunk gets."""
 
     message_ids: list[str]
     chunks: list[ChunkPlace]
     terms: int
-    runs: Callable[[int], Iterable[tuple[str, int, bytes]]]
+    runs: Callable[[int], Iterable[SegmentRun]]
 
 
 async def store_chunks(

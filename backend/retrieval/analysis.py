@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 VERSION = 1
@@ -50,20 +49,15 @@ _CAMEL = re.compile(
 # Most messages hold no identifier, which these find out faster than the patterns above.
 _COMPOUND_HINT = re.compile(r"[-_./:\\@+?=&%~\#][\w+]|\#")
 _CAMEL_HINT = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]{2}")
-MARK = b"\xff"
-"""No byte of ASCII, and a word of its own to ``ascii_words``: it may stand between texts."""
-
 # ASCII goes faster still: by tables that show only the kinds of characters, or only the words.
 _KINDS = bytes(
     ord("a" if c.islower() or c.isdigit() else "A" if c.isupper() else c if c in "_#" else
         "_" if c == "+" else "-" if c in r"-./:\@?=&%~" else " ")
     for c in map(chr, range(128))
 )  # fmt: skip
-_KINDS += bytes(127) + MARK
-_COMPOUND_KINDS = (b"-a", b"-A", b"#", b"_a", b"_A", b"-_", b"__")
-_CAMEL_KINDS = (b"aA", b"AAaa")
+_KINDS += bytes(128)
 _ASCII_WORDS = bytes(ord(c.lower() if c.isalnum() else " ") for c in map(chr, range(128)))
-_ASCII_WORDS += bytes(127) + MARK
+_ASCII_WORDS += bytes(128)
 _CAMEL_JOINT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 
 
@@ -135,23 +129,15 @@ def terms(text: str) -> list[str]:
     return found
 
 
-def ascii_words(text: bytes) -> list[bytes]:
-    """The folded words of a text of ASCII, in order: ``stem`` makes terms of them."""
-    return text.translate(_ASCII_WORDS).split()
+def ascii_folded(text: bytes) -> bytes:
+    """A text of ASCII with its folded words, and a space for every other character."""
+    return text.translate(_ASCII_WORDS)
 
 
-def suspects(texts: Sequence[str]) -> list[int]:
-    """The places of those texts, all of ASCII, that may hold identifiers."""
-    kinds = MARK.decode("latin-1").join(texts).encode("latin-1").translate(_KINDS)
-    ends = list(accumulate(len(text) + 1 for text in texts))
-    found = set()
-    for pattern in (*_COMPOUND_KINDS, *_CAMEL_KINDS):
-        at = kinds.find(pattern)
-        while at >= 0:
-            place = bisect_right(ends, at)
-            found.add(place)
-            at = kinds.find(pattern, ends[place])
-    return sorted(found)
+def ascii_kinds(text: bytes) -> bytes:
+    """A text of ASCII as kinds of characters: a and A for letters, # for itself, _ and - for the
+    signs that join, a space for every other."""
+    return text.translate(_KINDS)
 
 
 def identifiers(text: str) -> list[str]:

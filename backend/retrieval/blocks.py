@@ -1,18 +1,30 @@
 """The postings of many chunks at once, made before the chunks have numbers.
 
 An import brings chunks by the thousand. They need not wait one by one with their terms as text:
-here words become small integers as they are met, and one sort makes the postings of all. The form
+here words become numbers as they are met, and one sort makes the postings of all. The form
 is that of ``postings``; the numbers count from 0 and are raised when the chunks are stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from backend.lazy import Lazy
-from backend.retrieval.analysis import MARK, ascii_words, identifiers, stem, suspects, terms
+from backend.retrieval.analysis import fold, identifiers, terms
+from backend.retrieval.ascii_texts import (
+    NUMBER_BITS,
+    Keys,
+    fits,
+    key_of,
+    numbers_in,
+    suspects,
+    terms_in,
+    word_keys,
+)
 from backend.retrieval.documents import in_conversation, with_role
 from backend.retrieval.postings import (
     MAX_FREQUENCY,
@@ -31,7 +43,10 @@ else:
 
 Numbers: TypeAlias = "NDArray[np.int64]"
 Piece = tuple[int, str]
-_BETWEEN = f" {MARK.decode('latin-1')} "
+SLICE = 64 * 1024
+"""Characters that are cut into words together."""
+
+_RAISED_AT_ONCE = 96 * 1024
 
 
 class Block(NamedTuple):
@@ -55,92 +70,181 @@ class ChunkText(NamedTuple):
     role: str
 
 
-def block_of(chunks: Sequence[ChunkText]) -> tuple[Block, list[int]]:
-    """The block of some chunks, and each one's length in terms."""
-    ids: dict[str, int] = {}
-    pieces = [(number, chunk.text) for number, chunk in enumerate(chunks)]
-    pieces += [(number, chunk.speaker) for number, chunk in enumerate(chunks) if chunk.speaker]
-    plain = [piece for piece in pieces if piece[1].isascii()]
-    numbers, terms_found = _plain_words(plain, ids)
-    others = list(_plain_identifiers(plain))
-    others += [(n, term) for n, text in pieces if not text.isascii() for term in terms(text)]
-    words = np.concatenate([numbers, np.array([number for number, _ in others], np.int64)])
-    lengths = np.bincount(words, minlength=len(chunks))
-    for number, chunk in enumerate(chunks):
-        others.append((number, in_conversation(chunk.conversation_id)))
-        others.append((number, with_role(chunk.role)))
-    holders = np.concatenate([numbers, np.array([number for number, _ in others], np.int64)])
-    held = np.array([ids.setdefault(term, len(ids)) for _, term in others], np.int64)
-    return _sorted(ids, holders, np.concatenate([terms_found, held]), lengths), lengths.tolist()
+def block_of(chunks: Iterable[ChunkText]) -> tuple[Block, list[int]]:
+    """The block of some chunks, and each one's length in terms. They are taken as they are cut."""
+    found = _Found()
+    for some in _slices(chunks):
+        found.take(some)
+    return found.block(), found.lengths
 
 
-def _sorted(ids: dict[str, int], holders: Numbers, held: Numbers, lengths: Numbers) -> Block:
-    """The block of pairs of a chunk's number and the number of a term it holds."""
-    count = len(lengths)
-    ordered = sorted(ids)
-    ranks = np.empty(len(ordered), np.int64)
-    ranks[[ids[term] for term in ordered]] = np.arange(len(ordered))
-    keys, frequencies = np.unique(ranks[held] * count + holders, return_counts=True)
-    numbers = keys % count
-    records = np.empty(len(keys), record())
-    records["number"] = numbers
-    records["frequency"] = np.minimum(frequencies, MAX_FREQUENCY)
-    records["length"] = np.array(list(map(_code, lengths.tolist())), np.uint8)[numbers]
-    counts = np.bincount(keys // count, minlength=len(ordered)).astype("<u4")
-    return Block(count, int(lengths.sum()), ordered, counts.tobytes(), records.tobytes())
+def _slices(chunks: Iterable[ChunkText]) -> Iterator[list[ChunkText]]:
+    """The chunks, some at a time, so that what is made of them is small."""
+    some: list[ChunkText] = []
+    size = 0
+    for chunk in chunks:
+        some.append(chunk)
+        size += len(chunk.text)
+        if size >= SLICE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
-def _plain_words(pieces: Sequence[Piece], ids: dict[str, int]) -> tuple[Numbers, Numbers]:
-    """For every word of texts in ASCII the number of its chunk and the number of its term.
+class _Found:
+    """The terms of chunks as they are found: as keys where they fit into one, else by numbers."""
 
-    All texts are cut as one, with a byte between them that none of them holds.
-    """
-    words = _Words(ids)
-    joined = _BETWEEN.join(text for _, text in pieces).encode("latin-1")
-    found = np.array(list(map(words.__getitem__, ascii_words(joined))), np.int64)
-    between = found == words[MARK]
-    texts = np.cumsum(between)[~between]
-    return np.array([number for number, _ in pieces], np.int64)[texts], found[~between]
+    def __init__(self) -> None:
+        self.lengths: list[int] = []
+        self._keys: list[Keys] = []
+        self._added = array("Q")
+        self._ids: dict[str, int] = {}
+        self._others = array("Q")
+
+    def take(self, chunks: Sequence[ChunkText]) -> None:
+        """Takes in the next chunks."""
+        first = len(self.lengths)
+        pieces = [(number, chunk.text) for number, chunk in enumerate(chunks, first)]
+        pieces += [(n, chunk.speaker) for n, chunk in enumerate(chunks, first) if chunk.speaker]
+        others = list(self._words(pieces))
+        counted = np.array([number for number, _ in others], np.int64)
+        holders = np.concatenate([numbers_in(self._keys[-1]), counted]) - first
+        self.lengths += np.bincount(holders, minlength=len(chunks)).tolist()
+        for number, chunk in enumerate(chunks, first):
+            others.append((number, in_conversation(chunk.conversation_id)))
+            others.append((number, with_role(chunk.role)))
+        for number, term in others:
+            self._add(number, term)
+
+    def _words(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
+        """The terms of texts which have no key of themselves; the keys are kept."""
+        folded = [(number, fold(text)) for number, text in pieces]
+        plain = [(number, text) for number, text in folded if text.isascii()]
+        keys, rest = word_keys([number for number, _ in plain], [text for _, text in plain])
+        self._keys.append(keys)
+        yield from rest
+        yield from _identifiers([piece for piece in pieces if piece[1].isascii()])
+        for (number, text), (_, same) in zip(pieces, folded, strict=True):
+            if not text.isascii():
+                found = identifiers(text) if same.isascii() else terms(text)
+                for term in found:
+                    yield number, term
+
+    def _add(self, number: int, term: str) -> None:
+        if fits(term):
+            self._added.append(key_of(term, number))
+        else:
+            held = self._ids.setdefault(term, len(self._ids))
+            self._others.append(held << NUMBER_BITS | number)
+
+    def block(self) -> Block:
+        """The block of all that was found."""
+        self._keys.append(np.array(self._added, np.uint64))
+        joined = np.concatenate(self._keys)
+        self._keys.clear()
+        short = _counted(joined)
+        others, other_terms = self._ranked()
+        long = _counted(others)
+        every = terms_in(short.terms) + other_terms
+        order = sorted(range(len(every)), key=every.__getitem__)
+        counts = np.concatenate([short.counts, long.counts])[order]
+        starts = np.concatenate([short.starts, long.starts + len(short.numbers)])[order]
+        places = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+        places += np.arange(len(places))
+        return Block(
+            len(self.lengths),
+            sum(self.lengths),
+            [every[place] for place in order],
+            counts.astype("<u4").tobytes(),
+            self._records(short, long, places),
+        )
+
+    def _records(self, short: _Counted, long: _Counted, places: Numbers) -> bytes:
+        records = np.empty(len(places), record())
+        numbers = np.concatenate([short.numbers, long.numbers])[places]
+        records["number"] = numbers
+        records["frequency"] = np.concatenate([short.frequencies, long.frequencies])[places]
+        records["length"] = np.array(list(map(_code, self.lengths)), np.uint8)[numbers]
+        return records.tobytes()
+
+    def _ranked(self) -> tuple[Keys, list[str]]:
+        """The occurrences of terms that have no key, like keys, by rank; these terms, in order."""
+        ordered = sorted(self._ids)
+        ranks = np.empty(len(ordered), np.uint64)
+        ranks[[self._ids[term] for term in ordered]] = np.arange(len(ordered), dtype=np.uint64)
+        others = np.array(self._others, np.uint64)
+        bits = np.uint64(NUMBER_BITS)
+        return ranks[others >> bits] << bits | numbers_in(others).astype(np.uint64), ordered
 
 
-def _plain_identifiers(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
+class _Counted(NamedTuple):
+    """The chunks' numbers of distinct keys, in order, and how often each came; the first key of
+    every term, where its keys begin, and how many they are."""
+
+    numbers: NDArray[np.uint32]
+    frequencies: NDArray[np.uint8]
+    terms: Keys
+    starts: Numbers
+    counts: Numbers
+
+
+def _counted(keys: Keys) -> _Counted:
+    keys.sort()
+    firsts = _changes(keys)
+    frequencies = np.minimum(np.diff(firsts, append=len(keys)), MAX_FREQUENCY).astype(np.uint8)
+    keys = keys[firsts]
+    starts = _changes(keys >> np.uint64(NUMBER_BITS))
+    counts = np.diff(starts, append=len(keys))
+    numbers = numbers_in(keys).astype(np.uint32)
+    return _Counted(numbers, frequencies, keys[starts], starts, counts)
+
+
+def _changes(ordered: Keys) -> Numbers:
+    """The places where another value begins."""
+    begins = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
+
+
+def _identifiers(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
     for place in suspects([text for _, text in pieces]):
         number, text = pieces[place]
         for term in identifiers(text):
             yield number, term
 
 
-class _Words(dict[bytes, int]):
-    """The numbers of the terms that folded words of ASCII stand for."""
-
-    def __init__(self, ids: dict[str, int]) -> None:
-        super().__init__({MARK: -1})
-        self._ids = ids
-
-    def __missing__(self, word: bytes) -> int:
-        found = self[word] = self._ids.setdefault(stem(word.decode()), len(self._ids))
-        return found
-
-
 _code = lru_cache(maxsize=4096)(length_code)
 
 
 def runs_of(block: Block, first: int) -> Iterator[Run]:
-    """The rows of a segment, in order, once the first chunk's number is known."""
-    records: NDArray[np.void] = np.frombuffer(block.data, record()).copy()
-    records["number"] += np.uint32(first)
-    data = records.tobytes()
-    counts = np.frombuffer(block.counts, "<u4").astype(np.int64)
-    ends = np.cumsum(counts)
-    firsts = records["number"][ends - counts].tolist()
+    """The rows of a segment, in order, once the first chunk's number is known.
+
+    Whoever stores an import only takes slices of the block: NumPy, which it does not use, would be
+    16 MiB of its memory.
+    """
+    data = _raised(block.data, first)
+    counts = array("I", block.counts)
+    if sys.byteorder == "big":
+        counts.byteswap()
     step = RUN_LENGTH * POSTING_BYTES
     begin = 0
-    for term, number, end in zip(block.terms, firsts, (ends * POSTING_BYTES).tolist(), strict=True):
-        # Most terms have one run, so no more than a slice is made for each of these.
-        if end - begin <= step:
-            yield Run(term, number, data[begin:end])
-        else:
-            for at in range(begin, end, step):
-                stop = min(at + step, end)
-                yield Run(term, int.from_bytes(data[at : at + 4], "little"), data[at:stop])
+    for term, count in zip(block.terms, counts, strict=True):
+        end = begin + count * POSTING_BYTES
+        # Most terms have one run.
+        for at in range(begin, end, step):
+            number = int.from_bytes(data[at : at + 4], "little")
+            yield Run(term, number, data[at : min(at + step, end)])
         begin = end
+
+
+def _raised(data: bytes, first: int) -> bytes:
+    """Postings with numbers higher by ``first``: all are one number, to which one is added that
+    repeats it. No sum reaches into its neighbour, for a chunk's number has 32 bits."""
+    added = first.to_bytes(POSTING_BYTES, "little") * (_RAISED_AT_ONCE // POSTING_BYTES)
+    raised = []
+    for at in range(0, len(data), len(added)):
+        part = data[at : at + len(added)]
+        total = int.from_bytes(part, "little") + int.from_bytes(added[: len(part)], "little")
+        raised.append(total.to_bytes(len(part), "little"))
+    return b"".join(raised)

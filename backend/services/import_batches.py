@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from backend.errors import ConversaError
 from backend.formats.document import DocumentConversation, DocumentFailure
 from backend.repositories.records import ConversationRows
+from backend.services.chunking import CHUNK_CHARACTERS
 from backend.services.import_index import IndexBlock, index_block
 from backend.services.import_rows import conversation_rows
 
@@ -16,10 +17,10 @@ from backend.services.import_rows import conversation_rows
 # fewer rows of postings, for words come again, and others wait longer.
 MESSAGES = 4000
 ITEMS = 1000
-BYTES = 4 * 1024 * 1024
+BYTES = 2 * 1024 * 1024
 
 INDEXED = 512
-"""Messages from which on the index takes a batch as a segment."""
+"""Chunks, as many as there are at least, from which on the index takes a batch as a segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,8 @@ def batches(
 def block_of(items: Iterable[ImportItem]) -> IndexBlock | None:
     """What the index will hold of conversations that are new here, if it is enough for a block."""
     messages = [row for item in items for row in item.rows.messages]
-    return index_block(messages) if len(messages) >= INDEXED else None
+    chunks = sum(1 + len(row.content) // CHUNK_CHARACTERS for row in messages)
+    return index_block(messages) if chunks >= INDEXED else None
 
 
 def _prepared(document: DocumentConversation | DocumentFailure) -> ImportItem | ImportFailure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from backend.repositories.records import MessageRecord
@@ -20,14 +20,20 @@ class IndexBlock(NamedTuple):
 
 def index_block(messages: Iterable[MessageRecord]) -> IndexBlock:
     """The block of finished messages."""
-    ids, places, texts = [], [], []
+    ids: list[str] = []
+    places: list[tuple[str, int, int, int]] = []
+    block, lengths = block_of(_chunks(messages, ids, places))
+    chunks = [(*place, length) for place, length in zip(places, lengths, strict=True)]
+    return IndexBlock(ids, chunks, block)
+
+
+def _chunks(
+    messages: Iterable[MessageRecord], ids: list[str], places: list[tuple[str, int, int, int]]
+) -> Iterator[ChunkText]:
+    """The chunks of messages, one by one; whose and where they are is noted meanwhile."""
     for row in messages:
         ids.append(row.id)
         content = own_content(row.content)
         for ordinal, (start, end) in enumerate(ranges(content)):
-            text = content[start:end]
-            texts.append(ChunkText(text, row.name, row.conversation_id, row.role))
             places.append((row.id, ordinal, start, end))
-    block, lengths = block_of(texts)
-    chunks = [(*place, length) for place, length in zip(places, lengths, strict=True)]
-    return IndexBlock(ids, chunks, block)
+            yield ChunkText(content[start:end], row.name, row.conversation_id, row.role)

@@ -25,6 +25,15 @@ from backend.services.import_frames import read_frame, unpacked
 LARGE = 8 * 1024 * 1024
 """Bytes from which on a process of its own is worth its start, which takes a second."""
 
+READER = {
+    # It has one core; the other one is for who stores.
+    "RAYON_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # What it takes for a whole batch glibc gives back at once, instead of keeping ever more of it.
+    "MALLOC_MMAP_THRESHOLD_": str(1024 * 1024),
+}
+"""The environment of the process that reads."""
+
 Batches = Generator[Batch, None, None]
 _ROOT = Path(backend.__file__).parent.parent
 _one_process = Lock()
@@ -40,6 +49,7 @@ async def read_aside(source: Batches) -> AsyncGenerator[Batch, None]:
     try:
         while (batch := await asyncio.shield(reading)) is not None:
             yield batch
+            del batch
             reading = _started(source)
     finally:
         # The thread holds the source, which its owner may close as soon as this ends.
@@ -89,13 +99,12 @@ def _place(source: Path | BinaryIO) -> Path | int | None:
 def _from_process(source: Path | int, format_: str | None, name: str | None) -> Batches:
     path = f"fd:{source}" if isinstance(source, int) else str(source.absolute())
     command = [sys.executable, "-m", "backend.services.import_worker"]
-    # It has one core; the other one is for who stores.
     process = subprocess.Popen(
         [*command, path, format_ or "", name or ""],
         cwd=_ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        env={**os.environ, "RAYON_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env={**os.environ, **READER},
         pass_fds=(source,) if isinstance(source, int) else (),
     )
     pipe = cast(BinaryIO, process.stdout)
@@ -106,6 +115,8 @@ def _from_process(source: Path | int, format_: str | None, name: str | None) -> 
             if isinstance(found, Exception):
                 raise found
             yield found
+            # The next one is taken without this one beside it.
+            del found
     finally:
         pipe.close()
         process.kill()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import os
-import pickle
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -19,7 +18,7 @@ from typing import BinaryIO
 
 from backend.formats.reader import Documents, open_documents, read_documents
 from backend.services.import_batches import Batch, batches, block_of
-from backend.services.import_frames import packed, write_frame
+from backend.services.import_frames import packed, packed_error, write_frame
 
 FD = "fd:"
 NICENESS = 5
@@ -43,10 +42,12 @@ def _send(out: BinaryIO, path: str, format_: str | None, name: str | None) -> No
         with _documents(path, format_, name) as documents:
             for batch in batches(documents):
                 sender.send(packed(_completed(batch, documents)))
+                # The next one is read without this one beside it.
+                del batch
     except BrokenPipeError:
         raise
     except Exception as error:
-        sender.send(_told(error))
+        sender.send(packed_error(error))
     sender.send(b"")
     sender.wait()
 
@@ -85,13 +86,6 @@ def _completed(batch: Batch, documents: Documents) -> Batch:
     batch.block = block_of(batch.items)
     batch.position, batch.total = documents.position, documents.total
     return batch
-
-
-def _told(error: Exception) -> bytes:
-    try:
-        return pickle.dumps(error)
-    except Exception:
-        return pickle.dumps(RuntimeError(f"{type(error).__name__}: {error}"))
 
 
 if __name__ == "__main__":

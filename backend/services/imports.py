@@ -135,6 +135,8 @@ class ImportService:
                 report.position, report.total = batch.position, batch.total
                 if options.on_batch is not None:
                     options.on_batch(report)
+                # The next one is taken without this one beside it.
+                del batch
         return report
 
     async def _import(

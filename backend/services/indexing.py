@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
 import anyio.to_thread
 
-from backend.repositories.search_blocks import PreparedSegment
+from backend.repositories.search_blocks import PreparedSegment, SegmentRun
 from backend.repositories.search_changes import text_of
 from backend.repositories.search_index import MessageText, NewChunk, Reserved, StoredChunk
 from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
@@ -26,6 +26,9 @@ INLINE_CHUNKS = 4096
 BATCH = 500
 ASIDE = 50
 """Texts from which on their analysis is done in a thread."""
+
+RUNS_AT_ONCE = 4000
+"""Rows of postings that are made, in a thread, before they are stored."""
 
 _ROLE = f"{SCOPE}r:"
 
@@ -100,10 +103,9 @@ class IndexingService:
         await unit.segments.insert_chunks(reserved.first, prepared.chunks)
         row = SegmentRecord(0, reserved.first, last, count, prepared.terms)
         segment_id = await unit.segments.insert(row, ready=True)
-        runs = await anyio.to_thread.run_sync(
-            lambda: [(segment_id, *run) for run in prepared.runs(reserved.first)]
-        )
-        await unit.segments.insert_postings(runs)
+        runs = iter(prepared.runs(reserved.first))
+        while rows := await anyio.to_thread.run_sync(_next_rows, segment_id, runs):
+            await unit.segments.insert_postings(rows)
         await unit.segments.flushed_to(last)
         if self.for_vectors is not None:
             await self.for_vectors(unit, reserved.first, count)
@@ -112,6 +114,10 @@ class IndexingService:
     def _tidy_later(self, owner_id: int) -> None:
         self.due.add(owner_id)
         self.wake.set()
+
+
+def _next_rows(segment_id: int, runs: Iterator[SegmentRun]) -> list[tuple[int, str, int, bytes]]:
+    return [(segment_id, *run) for run in islice(runs, RUNS_AT_ONCE)]
 
 
 def chunks_of(texts: Iterable[MessageText]) -> list[NewChunk]:

@@ -161,16 +161,24 @@ def _best_cut(text: str, low: int, high: int, fences: _Fences) -> int | None:
     if fence is not None and fence > low:
         return fence
     for floor in ((low + high) // 2, low):
-        for pattern in (_PARAGRAPH, _LINE, _SENTENCE):
+        line = text.rfind("\n", floor, high) + 1
+        for pattern in (_PARAGRAPH, _LINE, _SENTENCE) if line else (_SENTENCE,):
             cuts = [match.end() for match in pattern.finditer(text, floor, high)]
             outside = [cut for cut in reversed(cuts) if not fences.cut_by(cut)]
             if outside:
                 return outside[0]
-        for pattern in (_LINE, _WORD):
-            cuts = [match.end() for match in pattern.finditer(text, floor, high)]
-            if cuts:
-                return cuts[-1]
+        cut = line or _after_last_space(text, floor, high)
+        if cut > floor:
+            return cut
     return None
+
+
+def _after_last_space(text: str, floor: int, high: int) -> int:
+    """``floor`` where there is none."""
+    window = text[floor:high]
+    if window[-1:].isspace():
+        return high
+    return high - len(window.rsplit(None, 1)[-1]) if window else floor
 
 
 def _before_joined(text: str, low: int, high: int) -> int:
@@ -226,6 +234,8 @@ class _Fences:
         self._starts: list[int] = []
         self._ends: list[int] = []
         mark = ""
+        if "```" not in text and "~~~" not in text:
+            return
         for match in self._LINE.finditer(text):
             if not mark:
                 if match[1][0] == "~" or "`" not in match[2]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from backend.retrieval.analysis import identifiers, suspects
+from backend.retrieval.analysis import identifiers
+from backend.retrieval.ascii_texts import suspects
 from backend.retrieval.blocks import ChunkText, block_of, runs_of
 from backend.retrieval.documents import indexed
 from backend.retrieval.postings import RUN_LENGTH, length_code, segment, word_count
