@@ -17,7 +17,7 @@ from backend.services.import_rows import conversation_rows
 # fewer rows of postings, for words come again, and others wait longer.
 MESSAGES = 4000
 ITEMS = 1000
-BYTES = 2 * 1024 * 1024
+BYTES = 1280 * 1024
 
 INDEXED = 512
 """Chunks, as many as there are at least, from which on the index takes a batch as a segment."""
