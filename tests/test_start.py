@@ -40,6 +40,20 @@ def test_a_command_line_without_anything_is_not_parsed_and_ends_alike() -> None:
     assert {"backend.cli.verbs", "pydantic"}.isdisjoint(bare.stdout.split())
 
 
+def test_a_verb_loads_no_application() -> None:
+    program = (
+        "import atexit, runpy, sys; sys.argv = ['app.py', 'import', '--help'];"
+        "atexit.register(lambda: print(*sys.modules)); sys.path.insert(0, '.');"
+        "runpy.run_path('app.py', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    loaded = set(done.stdout.split())
+    assert {"sqlalchemy", "backend.cli.transfers"} <= loaded
+    assert {"graphql", "numpy", "starlette", "strawberry", "uvicorn"} & loaded == set()
+
+
 def test_annotations_of_the_schema_are_no_text() -> None:
     # Strawberry parses and evaluates one that is text again and again: half the time that the
     # schema took.

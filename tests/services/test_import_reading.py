@@ -142,6 +142,26 @@ async def test_what_has_grown_is_brought_up_to_date_among_what_is_new(
     assert [problem async for problem in services.checks.problems()] == []
 
 
+async def test_few_long_messages_are_a_segment_too(
+    services: Services, store: Store, viewer: Viewer, other_viewer: Viewer, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.jsonl"
+    said = [{"role": "user", "content": f"zebra{n} " + "so it went on " * 20_000} for n in range(3)]
+    path.write_bytes(orjson.dumps({"id": "long", "messages": said}))
+    await services.imports.from_path(viewer, path)
+    async with store.write(viewer) as unit:
+        assert await unit.segments.pending(100) == []
+        assert len(await unit.segments.ready()) == 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_reading, "LARGE", 2**60)
+        patch.setattr(import_batches, "INDEXED", 2**60)
+        await services.imports.from_path(other_viewer, path)
+    mine = await hits(services, viewer, "zebra1")
+    assert mine == await hits(services, other_viewer, "zebra1")
+    assert mine[0].startswith("zebra1 ")
+    assert [problem async for problem in services.checks.problems()] == []
+
+
 async def test_messages_that_wait_become_a_segment_first(
     services: Services, store: Store, viewer: Viewer, file: Path, tmp_path: Path
 ) -> None:
