@@ -6,20 +6,17 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Integer,
     Select,
     bindparam,
     delete,
     func,
     insert,
     select,
-    tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,8 +24,9 @@ from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.models import Conversation, ConversationTag, ConversationTombstone
 from backend.repositories.collisions import collisions
+from backend.repositories.conversation_pages import by_id, by_ids, listed, page_in, places
 from backend.repositories.pages import Key, Page, Window, cut
-from backend.repositories.prepared import Prepared, PreparedOfIds, update_rows
+from backend.repositories.prepared import Prepared, update_rows
 from backend.repositories.records import ConversationRecord
 from backend.repositories.rows import Column, chosen_columns, records
 
@@ -127,8 +125,8 @@ class ConversationRepository:
         """Those of the conversations that exist, in no order; of them these columns, or all."""
         columns = chosen_columns(COLUMNS, names and names | {"id"})
         if len(ids) == 1:
-            return await self._records(_by_id(columns), {"id": ids[0]}, columns)
-        return await self._records(*_by_ids(columns).of(ids), columns)
+            return await self._records(by_id(columns), {"id": ids[0]}, columns)
+        return await self._records(*by_ids(columns).of(ids), columns)
 
     async def page(
         self,
@@ -143,10 +141,10 @@ class ConversationRepository:
         shape = (columns, order, window.backward, after, before)
         statement: Select[Any] | Prepared
         if chosen.is_narrow:
-            statement = _page_in(*shape).where(*self._conditions(chosen))
+            statement = page_in(*shape).where(*self._conditions(chosen))
         else:
-            statement = _listed(*shape, by_archived=chosen.archived is not None)
-        given = {"archived": chosen.archived, **_places(window)}
+            statement = listed(*shape, by_archived=chosen.archived is not None)
+        given = {"archived": chosen.archived, **places(window)}
         rows = await self._records(statement, given, columns)
         behind = window.before if window.backward else window.after
         return cut(rows, window, more_behind=behind is not None)
@@ -277,18 +275,6 @@ class ConversationRepository:
         )
 
 
-@lru_cache(maxsize=64)
-def _by_id(columns: tuple[Column, ...]) -> Prepared:
-    """These columns of the conversation ``id``."""
-    return Prepared(select(*columns).where(_OWNED, Conversation.id == bindparam("id")))
-
-
-@lru_cache(maxsize=64)
-def _by_ids(columns: tuple[Column, ...]) -> PreparedOfIds:
-    """These columns of several conversations."""
-    return PreparedOfIds(lambda ids: select(*columns).where(_OWNED, Conversation.id.in_(ids)))
-
-
 def _moments(chosen: ConversationFilter) -> list[ColumnElement[bool]]:
     bounds: list[tuple[datetime | None, Any]] = [
         (chosen.created_after, Conversation.created_at.__gt__),
@@ -297,64 +283,6 @@ def _moments(chosen: ConversationFilter) -> list[ColumnElement[bool]]:
         (chosen.active_before, Conversation.last_activity_at.__lt__),
     ]
     return [compare(moment) for moment, compare in bounds if moment is not None]
-
-
-@lru_cache(maxsize=256)
-def _page_in(
-    columns: tuple[Column, ...],
-    order: ConversationOrder,
-    backward: bool,
-    after: bool,
-    before: bool,
-) -> Select[Any]:
-    """A page in an order, beyond keys or not; kept, for building it costs more than running it."""
-    column = getattr(Conversation, order.column)
-    statement = select(*columns).limit(bindparam("rows", type_=Integer))
-    if after:
-        statement = statement.where(_beyond(column, "after", up=not order.descending))
-    if before:
-        statement = statement.where(_beyond(column, "before", up=order.descending))
-    upward = order.descending == backward
-    return statement.order_by(
-        *(each.asc() if upward else each.desc() for each in (column, Conversation.id))
-    )
-
-
-@lru_cache(maxsize=256)
-def _listed(
-    columns: tuple[Column, ...],
-    order: ConversationOrder,
-    backward: bool,
-    after: bool,
-    before: bool,
-    *,
-    by_archived: bool,
-) -> Prepared:
-    """The same of an owner's list, of those that are archived, or not, or of both."""
-    statement = _page_in(columns, order, backward, after, before).where(_OWNED)
-    if by_archived:
-        statement = statement.where(Conversation.archived == bindparam("archived"))
-    return Prepared(statement)
-
-
-def _places(window: Window) -> dict[str, Any]:
-    """The parameters of a page."""
-    parameters: dict[str, Any] = {"rows": window.size + 1}
-    for name, key in (("after", window.after), ("before", window.before)):
-        if key is not None:
-            parameters[f"{name}_value"], parameters[f"{name}_id"] = key
-    return parameters
-
-
-def _beyond(column: Any, name: str, *, up: bool) -> ColumnElement[bool]:
-    """Rows strictly after a key. As a row value it bounds the index range on both databases, and
-    among equals too: of one title there may be thousands."""
-    here = tuple_(column, Conversation.id)
-    edge = tuple_(
-        bindparam(f"{name}_value", type_=column.type),
-        bindparam(f"{name}_id", type_=Conversation.id.type),
-    )
-    return here > edge if up else here < edge
 
 
 def _existing(row: ConversationRecord | None) -> ConversationRecord:

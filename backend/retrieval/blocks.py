@@ -120,14 +120,14 @@ class _Found:
     def _words(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
         """The terms of texts which have no key of themselves; the keys are kept."""
         folded = [(number, fold(text)) for number, text in pieces]
-        plain = [(number, text) for number, text in folded if text.isascii()]
+        plain = [(number, text) for number, text in folded if _is_plain(text)]
         keys, rest = word_keys([number for number, _ in plain], [text for _, text in plain])
         self._keys.append(keys)
         yield from rest
         yield from _identifiers([piece for piece in pieces if piece[1].isascii()])
         for (number, text), (_, same) in zip(pieces, folded, strict=True):
             if not text.isascii():
-                found = identifiers(text) if same.isascii() else terms(text)
+                found = identifiers(text) if _is_plain(same) else terms(text)
                 for term in found:
                     yield number, term
 
@@ -205,6 +205,12 @@ def _changes(ordered: Keys) -> Numbers:
     begins = np.ones(len(ordered), np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
     return np.flatnonzero(begins)
+
+
+def _is_plain(folded: str) -> bool:
+    """Whether words of a folded text are found by its bytes, which takes capitals for small ones.
+    A mathematical letter becomes a capital by folding, and stays one."""
+    return folded.isascii() and folded == folded.lower()
 
 
 def _identifiers(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:

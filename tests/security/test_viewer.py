@@ -23,7 +23,7 @@ def test_a_scope_holds_those_below_it(scopes: tuple[str, ...], allowed: set[str]
 
 
 def test_an_unknown_scope_is_a_mistake_in_the_code() -> None:
-    with pytest.raises(ValueError, match="not in tuple"):
+    with pytest.raises(KeyError, match="delete"):
         LOCAL_VIEWER.may("delete")
 
 

@@ -13,7 +13,7 @@ from backend.graphql.limits import DocumentCache
 from backend.graphql.operations import Operations
 from backend.graphql.parameters import Parameters
 from backend.graphql.schema import schema
-from backend.repositories import conversations, message_pages, rows
+from backend.repositories import conversation_pages, message_pages, rows
 from tests.graphql.execution.conftest import Bench
 from tests.graphql.execution.running import LIMITS, Both
 
@@ -80,8 +80,10 @@ def test_a_plan_that_fails_alone_is_given_up() -> None:
 @pytest.mark.parametrize(
     "cache",
     [
-        conversations._page_in,
-        conversations._listed,
+        conversation_pages.page_in,
+        conversation_pages.listed,
+        conversation_pages.by_id,
+        conversation_pages.by_ids,
         message_pages.from_an_end,
         message_pages.lateral,
         message_pages.limited,
