@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import URL
+from typing import Any
+
+from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backend.config import Settings
@@ -88,7 +90,7 @@ def _limited(settings: Settings) -> dict[str, str]:
 def _engine(
     url: URL, settings: Settings, *, connections: int, options: dict[str, str]
 ) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
         pool_size=connections,
         max_overflow=0,
@@ -102,3 +104,12 @@ def _engine(
             "prepared_statement_cache_size": 500,
         },
     )
+    event.listen(engine.sync_engine, "connect", _take_ids_as_text)
+    return engine
+
+
+def _take_ids_as_text(connection: Any, _record: Any) -> None:
+    """Has the driver give ids as the text they are everywhere else, not as objects of which each is
+    made text at once."""
+    text_codec = {"schema": "pg_catalog", "format": "text", "encoder": str, "decoder": str}
+    connection.run_async(lambda driver: driver.set_type_codec("uuid", **text_codec))
