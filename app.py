@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from backend.cli.main import main
 from backend.config import Settings, load_settings
@@ -49,6 +50,20 @@ if STARTED:
     gc.enable()
 
 
+class Application(Starlette):
+    """Starlette with what answers faults inside of our middleware: that answer has the headers that
+    all have, and what answers faults itself is spared it."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The application within its middleware."""
+        outside, self.user_middleware = self.user_middleware, []
+        app = super().build_middleware_stack()
+        self.user_middleware = outside
+        for make, given, named in reversed(outside):
+            app = make(app, *given, **named)
+        return app
+
+
 def create_app(settings: Settings | None = None) -> Starlette:
     """The whole server as an ASGI application; its start opens and migrates the database."""
     settings = settings or load_settings()
@@ -66,7 +81,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             await keeper.close()
             await authentication.close()
 
-    app = Starlette(lifespan=lifespan)
+    app = Application(lifespan=lifespan)
     app.state.settings = settings
     app.state.services = services
     later.install(app, services, lambda: rest.application(settings, services))

@@ -63,7 +63,9 @@ class Identity:
         if isinstance(found, Caller):
             scope["state"]["viewer"] = found.viewer
             rest = scope["path"] != self._graphql
-            await self._app(scope, receive, _telling(found, send, PRIVATE if rest else ()))
+            if rest or found.meter.counts:
+                send = _telling(found, send, PRIVATE if rest else ())
+            await self._app(scope, receive, send)
         elif scope["path"] == self._graphql:
             # It shows a page to anybody, and says no in a form of its own.
             await self._app(scope, receive, send)

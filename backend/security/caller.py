@@ -55,6 +55,8 @@ class Caller:
     async def charge(self, cost: int) -> None:
         """Takes points for what is about to be done; raises RateLimited."""
         self.cost = cost
+        if not self.meter.counts:
+            return
         self.verdicts = await self.meter.charge(self.viewer.owner_id, self.address, cost)
         refused = refusal(self.verdicts.values())
         if refused is not None:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.config import Settings
 from backend.ids import new_id
 from backend.security.exposure import is_loopback
+from backend.security.handshake import headers_of
 
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -100,7 +101,7 @@ class Front:
     def _answers_to(self, scope: Scope) -> bool:
         if self._names is None:
             return True
-        return _name_of((_header(scope, b"host") or b"")[:MAX_HOST_BYTES]) in self._names
+        return _name_of(headers_of(scope).get(b"host", b"")[:MAX_HOST_BYTES]) in self._names
 
 
 def guard(app: Starlette, settings: Settings) -> None:
@@ -126,15 +127,8 @@ def own_names(settings: Settings) -> frozenset[str] | None:
 
 
 def _request_id(scope: Scope) -> str:
-    given = _header(scope, b"x-request-id")
+    given = headers_of(scope).get(b"x-request-id")
     return given.decode() if given and _ID.fullmatch(given) else new_id()
-
-
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None
 
 
 @lru_cache(maxsize=64)

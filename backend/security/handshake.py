@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,9 @@ MAX_OWNER_CHARACTERS = 255
 UNKNOWN_ADDRESS = "-"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-Scope = Mapping[str, Any]
+Scope = MutableMapping[str, Any]
+HEADERS = "conversa.headers"
+"""Where, in the scope of a request, its headers are by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,26 @@ def is_own_origin(scope: Scope, allowed: Collection[str]) -> bool:
     return place is not None and place == _place(f"{urlsplit(origin).scheme}://{host}")
 
 
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """The headers of a request by their names in small letters, sorted out once for all who look at
+    them. Those that come several times are joined by commas."""
+    found: Mapping[bytes, bytes] | None = scope.get(HEADERS)
+    if found is None:
+        found = scope[HEADERS] = _joined(scope["headers"])
+    return found
+
+
 def header(scope: Scope, name: bytes) -> str | None:
-    """The value of a header, UTF-8; None where it is missing. Of several the first."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value, "utf-8", "replace")
-    return None
+    """The value of a header, UTF-8; None where it is missing."""
+    found = headers_of(scope).get(name)
+    return None if found is None else str(found, "utf-8", "replace")
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    headers: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        headers[name] = headers[name] + b", " + value if name in headers else value
+    return headers
 
 
 def _text(given: object, otherwise: str | None) -> str | None:

@@ -34,6 +34,11 @@ class Meter:
     owners: Allowance | None = None
     addresses: Allowance | None = None
 
+    @property
+    def counts(self) -> bool:
+        """Whether there is anything to count."""
+        return self.owners is not None or self.addresses is not None
+
     async def charge(self, owner: str | None, address: str, cost: int) -> dict[str, Verdict]:
         """Takes points from an owner and an address, from both or none; returns how each stands.
 

@@ -110,7 +110,9 @@ class Authentication:
 
     async def caller(self, credentials: Credentials, address: str) -> Caller:
         """Who asks; raises Unauthenticated, KeysUnavailable, Forbidden, Invalid."""
-        viewer = await self._viewer(credentials)
+        viewer = LOCAL_VIEWER
+        if self._proofs is not None:
+            viewer = await _proven(self._proofs, credentials)
         admin = None
         if credentials.owner is not None:
             admin, viewer = _acting(viewer, credentials.owner)
@@ -137,13 +139,12 @@ class Authentication:
         await self._watch.close()
         await self.meter.limiter.close()
 
-    async def _viewer(self, credentials: Credentials) -> Viewer:
-        if self._proofs is None:
-            return LOCAL_VIEWER
-        token = bearer_token(credentials.authorization)
-        if token is None:
-            raise Unauthenticated("Say who is asking: Authorization: Bearer, a space, and a token.")
-        return await self._proofs.viewer(token)
+
+async def _proven(proofs: Proofs, credentials: Credentials) -> Viewer:
+    token = bearer_token(credentials.authorization)
+    if token is None:
+        raise Unauthenticated("Say who is asking: Authorization: Bearer, a space, and a token.")
+    return await proofs.viewer(token)
 
 
 def _acting(viewer: Viewer, owner: str) -> tuple[str | None, Viewer]:

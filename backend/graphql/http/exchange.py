@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from backend.graphql.http.negotiation import Wishes, wishes
 from backend.graphql.http.refusals import not_acceptable
 from backend.security.caller import Caller, caller_of
+from backend.security.handshake import headers_of
 from backend.security.viewer import Viewer
 
 
@@ -23,7 +24,7 @@ class Exchange:
         self.send = send
         self.default_type = default_type
         self.method: str = scope["method"]
-        self.headers = _joined(scope["headers"])
+        self.headers = headers_of(scope)
         accept = self.headers.get(b"accept", b"")
         self.wishes: Wishes = wishes(accept.decode("latin-1"), default_type)
 
@@ -66,10 +67,3 @@ class Exchange:
         if expires_at is None:
             return most
         return max(0.0, min(most, (expires_at - datetime.now(UTC)).total_seconds()))
-
-
-def _joined(pairs: list[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    headers: dict[bytes, bytes] = {}
-    for name, value in pairs:
-        headers[name] = headers[name] + b", " + value if name in headers else value
-    return headers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from backend.graphql.http.refusals import unproven_origin
 
 OWN_PAGES = (b"same-origin", b"none")
@@ -24,7 +26,7 @@ class OriginCheck:
         self._allowed = frozenset(origin.encode() for origin in allowed)
         self._strict = strict
 
-    def __call__(self, headers: dict[bytes, bytes]) -> None:
+    def __call__(self, headers: Mapping[bytes, bytes]) -> None:
         """Raises Refused."""
         site = headers.get(b"sec-fetch-site")
         if site in OWN_PAGES or (site is None and not self._strict):
@@ -34,7 +36,7 @@ class OriginCheck:
         raise unproven_origin()
 
 
-def _is_proven(headers: dict[bytes, bytes]) -> bool:
+def _is_proven(headers: Mapping[bytes, bytes]) -> bool:
     return (
         any(name in headers for name in PROOFS)
         or headers.get(b"authorization", b"")[:7].lower() == b"bearer "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,7 +24,7 @@ MEBIBYTE = 1024 * 1024
 URL_PARAMETERS = ("query", "documentId", "operationName", "variables", "extensions")
 
 
-def check_media_type(headers: dict[bytes, bytes]) -> None:
+def check_media_type(headers: Mapping[bytes, bytes]) -> None:
     """Raises Refused unless the body claims to be JSON in UTF-8.
 
     A browser sends no such request to another site without asking there first, which is what keeps
@@ -45,7 +46,7 @@ def _is_json(content_type: bytes) -> bool:
     )
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], megabytes: int) -> bytes:
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], megabytes: int) -> bytes:
     """The whole body; raises Refused as soon as it is known to be too large."""
     limit = megabytes * MEBIBYTE
     announced = headers.get(b"content-length", b"")
