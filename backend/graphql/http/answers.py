@@ -9,13 +9,16 @@ from typing import Any, NamedTuple
 
 import orjson
 from graphql import GraphQLError
-from starlette.types import Send
+from starlette.types import Scope, Send
 from strawberry.types import ExecutionResult
 
 from backend.graphql.http.negotiation import EVENT_STREAM, GRAPHQL_JSON, JSON
 from backend.ids import new_id
 
 Header = tuple[bytes, bytes]
+
+BODY = "conversa.body"
+"""The extension of ASGI by which the start of an answer may hold the answer's body."""
 
 COMMON: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -95,10 +98,15 @@ def encoded(headers: dict[str, str]) -> tuple[Header, ...]:
     return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
 
 
-async def deliver(answer: Answer, send: Send, *, with_body: bool = True) -> None:
-    """Sends it."""
+async def deliver(answer: Answer, scope: Scope, send: Send, *, with_body: bool = True) -> None:
+    """Sends it, in one message where the server takes that."""
+    message = {"type": "http.response.start", "status": answer.status}
+    has_body = answer.status not in (204, 304)
+    if with_body and has_body and BODY in scope.get("extensions", ()):
+        await send({**message, "headers": answer.headers, BODY: answer.body})
+        return
     headers = list(answer.headers)
-    if answer.status not in (204, 304):
+    if has_body:
         headers.append((b"content-length", b"%d" % len(answer.body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({**message, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body if with_body else b""})

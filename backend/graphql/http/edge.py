@@ -104,7 +104,7 @@ class GraphQLEdge:
         except Exception as error:
             answer = self._failure(error, exchange)
         if answer is not None:
-            await deliver(answer, send, with_body=exchange.method != "HEAD")
+            await deliver(answer, scope, send, with_body=exchange.method != "HEAD")
 
     async def _answer(self, exchange: Exchange) -> Answer | None:
         """The answer; None where a stream has been one."""

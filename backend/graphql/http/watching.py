@@ -29,7 +29,8 @@ async def while_wanted(
     try:
         awaited = work.send(None)
     except StopIteration as done:
-        return cast(Result, done.value)
+        result: Result = done.value
+        return result
     watch = _Watch(receive, seconds)
     try:
         return await _Begun(work, awaited)
@@ -66,7 +67,8 @@ async def in_time(work: Coroutine[Any, Any, Result], seconds: float) -> Result:
     try:
         awaited = work.send(None)
     except StopIteration as done:
-        return cast(Result, done.value)
+        result: Result = done.value
+        return result
     async with asyncio.timeout(seconds):
         return await _Begun(work, awaited)
 
