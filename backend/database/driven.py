@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CursorResult, Dialect, Executable, ScalarResult
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -67,7 +67,8 @@ class DrivenConnection:
             if len(rows) > 1:
                 await self._driver.executemany(statement, rows)
                 return ()
-            return cast(Sequence[Row], await self._driver.fetch(statement, *rows[0]))
+            found: Sequence[Row] = await self._driver.fetch(statement, *rows[0])
+            return found
         except _drivers() as error:
             raise self._wrapped(statement, error) from error
 

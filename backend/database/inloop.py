@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Dialect, Engine, Executable, ScalarResult
 from sqlalchemy.exc import DBAPIError
@@ -132,8 +132,9 @@ class Loan:
         self._engine = engine
 
     async def __aenter__(self) -> AsyncConnection:
-        self._connection = self._engine.take()
-        return cast(AsyncConnection, self._connection)
+        lent: Any = self._engine.take()
+        self._connection: InloopConnection = lent
+        return lent  # type: ignore[no-any-return]
 
     async def __aexit__(
         self,

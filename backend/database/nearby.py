@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -114,8 +114,9 @@ class Loan:
         self._engine = engine
 
     async def __aenter__(self) -> AsyncConnection:
-        self._connection = await self._engine.take()
-        return cast(AsyncConnection, self._connection)
+        lent: Any = await self._engine.take()
+        self._connection: DrivenConnection = lent
+        return lent  # type: ignore[no-any-return]
 
     async def __aexit__(
         self,

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from backend.graphql.execution.loading import Loader, Turn
 from backend.limits import PAGE_SIZE
 from backend.repositories.conversations import ConversationFilter
+from backend.repositories.message_pages import PageAsked
 from backend.repositories.messages import MessageScope
-from backend.repositories.pages import Page, Window
+from backend.repositories.pages import Page
 from backend.repositories.records import (
     ConversationRecord,
     FeedbackRecord,
@@ -21,6 +22,7 @@ from backend.repositories.records import (
     VersionRecord,
 )
 from backend.repositories.store import ReadUnit, Store
+from backend.repositories.threads import Thread
 from backend.security.viewer import Viewer
 from backend.utils.kept import kept
 
@@ -42,7 +44,8 @@ class Loaders:
         self._conversations: dict[
             frozenset[str] | None, Loader[str, ConversationRecord | None]
         ] = {}
-        self._pages: dict[Any, Loader[str, Page[MessageRecord]]] = {}
+        self._pages: dict[PageAsked, Loader[str, Page[MessageRecord]]] = {}
+        self._threads: dict[Any, Loader[str, Thread | None]] = {}
         self._around: dict[
             tuple[MessageScope, int], Loader[MessageRecord, Page[MessageRecord]]
         ] = {}
@@ -133,19 +136,33 @@ class Loaders:
 
         return self._loader(read, lambda: None)
 
-    def pages(
-        self, scope: MessageScope, window: Window, columns: frozenset[str] | None
-    ) -> Loader[str, Page[MessageRecord]]:
-        """Pages of messages by conversation; of the messages these columns, or all."""
-        key = (scope, window, columns)
-        found = self._pages.get(key)
+    def pages(self, asked: PageAsked) -> Loader[str, Page[MessageRecord]]:
+        """Pages of messages by conversation."""
+        found = self._pages.get(asked)
         if found is None:
 
             async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, Page[MessageRecord]]:
-                return await unit.messages.pages_by_conversations(ids, scope, window, columns)
+                return await unit.messages.pages_by_conversations(ids, *asked)
 
-            found = self._pages[key] = self._loader(
-                read, _no_rows, batch=PAGE_SIZE, long=bool(scope.roles)
+            found = self._pages[asked] = self._loader(
+                read, _no_rows, batch=PAGE_SIZE, long=bool(asked.scope.roles)
+            )
+        return found
+
+    def threads(
+        self, columns: frozenset[str] | None, asked: PageAsked
+    ) -> Loader[str, Thread | None]:
+        """Conversations by id, of which these columns are read or all, each with a page."""
+        found = self._threads.get((columns, asked))
+        if found is None:
+
+            async def read(unit: ReadUnit, ids: Sequence[str]) -> dict[str, Thread | None]:
+                if len(ids) == 1:
+                    return {ids[0]: await unit.threads.find(ids[0], columns, asked)}
+                return dict(await unit.threads.list_by_ids(ids, columns, asked))
+
+            found = self._threads[(columns, asked)] = self._loader(
+                read, _none, batch=PAGE_SIZE, long=bool(asked.scope.roles)
             )
         return found
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from backend.models import Message, MessageTombstone
-from backend.repositories.chunks import ChunkRepository
+from backend.repositories.chunks import filled
 from backend.repositories.records import MessageRecord, TreeRecord
 
 TREE_COLUMNS = tuple(getattr(Message, name) for name in TreeRecord._fields)
@@ -43,7 +43,7 @@ class BranchRepository:
             statement = statement.where(path.c.position < before_position)
         statement = statement.order_by(path.c.position.desc()).limit(count)
         rows = [MessageRecord._make(row) for row in await self._connection.execute(statement)]
-        return await ChunkRepository(self._connection, self._owner_id).fill(rows[::-1])
+        return await filled(self._connection, self._owner_id, rows[::-1])
 
     async def newest_descent(self, message_id: str) -> list[TreeRecord]:
         """From a message down through the newest child each time, to a leaf; itself included."""

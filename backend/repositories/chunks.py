@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, delete, func, insert, select
@@ -27,6 +28,7 @@ class ChunkRecord(NamedTuple):
     revision: int
 
 
+_status = attrgetter("status")
 COLUMNS = tuple(getattr(MessageChunk, name) for name in ChunkRecord._fields)
 
 
@@ -77,20 +79,27 @@ class ChunkRepository:
         )
 
     async def fill(self, rows: list[MessageRecord]) -> list[MessageRecord]:
-        """The messages, those still being written with their text so far.
-
-        No statement is run where none of them is.
-        """
-        open_ids = [row.id for row in rows if row.status == STREAMING]
-        if not open_ids:
-            return rows
-        chunks = await self.list_by_messages(open_ids)
-        return [streamed(row, chunks.get(row.id, ())) for row in rows]
+        """The messages, those still being written with their text so far."""
+        return await filled(self._connection, self._owner_id, rows)
 
     def _of(self, ids: Sequence[str]) -> Select[Any]:
         return select(*COLUMNS).where(
             MessageChunk.owner_id == self._owner_id, MessageChunk.message_id.in_(ids)
         )
+
+
+async def filled(
+    connection: AsyncConnection, owner_id: int, rows: list[MessageRecord]
+) -> list[MessageRecord]:
+    """The messages, those still being written with their text so far.
+
+    No statement is run where none of them is.
+    """
+    if STREAMING not in map(_status, rows):
+        return rows
+    open_ids = [row.id for row in rows if row.status == STREAMING]
+    chunks = await ChunkRepository(connection, owner_id).list_by_messages(open_ids)
+    return [streamed(row, chunks.get(row.id, ())) for row in rows]
 
 
 def streamed(row: MessageRecord, chunks: Sequence[ChunkRecord]) -> MessageRecord:

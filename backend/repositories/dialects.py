@@ -11,6 +11,11 @@ def has_lateral(connection: AsyncConnection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
+def is_remote(connection: AsyncConnection) -> bool:
+    """Whether every statement is a way to another process and back."""
+    return connection.dialect.name == "postgresql"
+
+
 def takes_plain(dialect: Dialect) -> bool:
     """Whether the driver takes moments as text, truth as a number, and bytes as they are."""
     return dialect.name == "sqlite"

@@ -4,7 +4,6 @@ running it. Their parameters are ``owner``, and those that ``places`` and the ca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ from backend.models import Conversation, Message
 from backend.repositories.pages import Window
 from backend.repositories.prepared import Prepared, PreparedOfIds
 from backend.repositories.records import MessageRecord
-from backend.repositories.rows import Column
+from backend.repositories.rows import Column, chosen_columns
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 MOST_PADDED = 256
@@ -47,8 +46,7 @@ def _chosen(ids: Ids) -> ColumnElement[bool]:
     return and_(Conversation.owner_id == bindparam("owner"), Conversation.id.in_(ids))
 
 
-@dataclass(frozen=True, slots=True)
-class MessageScope:
+class MessageScope(NamedTuple):
     """Which messages of a conversation: the branch that is shown or all, of any role or of some."""
 
     active: bool = True
@@ -66,6 +64,14 @@ class MessageScope:
         return [*active, *([or_(*map(Message.role.__eq__, self.roles))] if self.roles else [])]
 
 
+class PageAsked(NamedTuple):
+    """A page of a conversation: which messages, where, and which of their columns, or all."""
+
+    scope: MessageScope
+    window: Window
+    names: frozenset[str] | None
+
+
 class Shape(NamedTuple):
     """A page without its size and its places: the columns, the scope, the end it is read from, and
     whether it lies beyond a place on either side."""
@@ -77,10 +83,25 @@ class Shape(NamedTuple):
     before: bool
 
 
-def shape_of(columns: tuple[Column, ...], scope: MessageScope, window: Window) -> Shape:
-    """The shape of a page."""
-    after, before = window.after is not None, window.before is not None
-    return Shape(columns, scope, window.backward, after, before)
+def shape_of(asked: PageAsked, *, several: bool) -> Shape:
+    """The shape of a page of one conversation or of several, with whatever else has to be read."""
+    scope, window, names = asked
+    _, backward, after, before = window
+    return _shape(scope, backward, after is not None, before is not None, names, several)
+
+
+@lru_cache(maxsize=256)
+def _shape(
+    scope: MessageScope,
+    backward: bool,
+    after: bool,
+    before: bool,
+    names: frozenset[str] | None,
+    several: bool,
+) -> Shape:
+    needed = NEEDED_OF_SEVERAL if several else NEEDED
+    columns = chosen_columns(COLUMNS, names and names | needed)
+    return Shape(columns, scope, backward, after, before)
 
 
 def places(window: Window) -> dict[str, Any]:
@@ -126,7 +147,7 @@ def lateral(shape: Shape) -> PreparedOfIds:
     """A limited index range of each of the ids, as PostgreSQL takes it: one statement for any
     number of conversations. The limit inside tells it what it cannot guess from a range of
     positions, that little will be read."""
-    page = _range(shape, Conversation.id).lateral()
+    page = range_of(shape, Conversation.id).lateral()
     joined = select(*page.columns).select_from(Conversation).join(page, true())
     return PreparedOfIds(lambda ids: joined.where(_chosen(ids)))
 
@@ -134,7 +155,7 @@ def lateral(shape: Shape) -> PreparedOfIds:
 @lru_cache(maxsize=256)
 def limited(shape: Shape) -> Prepared:
     """A limited index range of the conversation ``id``."""
-    return Prepared(_range(shape, bindparam("id", type_=Conversation.id.type)))
+    return Prepared(range_of(shape, bindparam("id", type_=Conversation.id.type)))
 
 
 def put_together(shape: Shape, ids: Sequence[str]) -> Any:
@@ -142,11 +163,12 @@ def put_together(shape: Shape, ids: Sequence[str]) -> Any:
     # Each number of pieces is a statement of its own, large to keep: there are few such numbers.
     padded = 1 << (len(ids) - 1).bit_length()
     nobody = [NOBODY] * (padded - len(ids) if padded <= MOST_PADDED else 0)
-    pieces = (_range(shape, each).subquery() for each in (*ids, *nobody))
+    pieces = (range_of(shape, each).subquery() for each in (*ids, *nobody))
     return union_all(*(select(*each.columns) for each in pieces))
 
 
-def _range(shape: Shape, conversation_id: ColumnElement[str] | Any) -> Select[Any]:
+def range_of(shape: Shape, conversation_id: ColumnElement[str] | Any) -> Select[Any]:
+    """A limited index range of one conversation."""
     scope = shape.scope
     order = Message.position if scope.active else Message.added_revision
     statement = select(*shape.columns).where(

@@ -19,14 +19,13 @@ from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.models import Message, MessageTombstone
 from backend.repositories.bulk import insert_rows
-from backend.repositories.chunks import ChunkRepository
+from backend.repositories.chunks import filled
 from backend.repositories.collisions import collisions
 from backend.repositories.dialects import has_lateral
 from backend.repositories.message_pages import (
     COLUMNS,
     LAST,
-    NEEDED,
-    NEEDED_OF_SEVERAL,
+    PageAsked,
     from_an_end,
     lateral,
     limited,
@@ -38,7 +37,7 @@ from backend.repositories.message_pages import MessageScope as MessageScope
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.prepared import Prepared, PreparedOfIds, update_rows
 from backend.repositories.records import MessageRecord, SiblingRecord
-from backend.repositories.rows import Column, chosen_columns, records
+from backend.repositories.rows import Column, records
 
 # Far below the most parameters either database takes in one statement.
 CHUNK = 5000
@@ -63,7 +62,6 @@ class MessageRepository:
     def __init__(self, connection: AsyncConnection, owner_id: int) -> None:
         self._connection = connection
         self._owner_id = owner_id
-        self._chunks = ChunkRepository(connection, owner_id)
 
     async def find(self, message_id: str) -> MessageRecord | None:
         """The message, or None."""
@@ -113,12 +111,12 @@ class MessageRepository:
     ) -> dict[str, Page[MessageRecord]]:
         """One page of each conversation, in one statement that reads no more than it returns; of
         the messages these columns, or all."""
-        needed = NEEDED if len(ids) == 1 else NEEDED_OF_SEVERAL
-        columns = chosen_columns(COLUMNS, names and names | needed)
-        shape, given = shape_of(columns, scope, window), places(window)
+        shape = shape_of(PageAsked(scope, window, names), several=len(ids) > 1)
+        columns, given = shape.columns, places(window)
         if len(ids) == 1:
             rows = await self._rows(limited(shape), {"id": ids[0], **given}, columns)
-        elif has_lateral(self._connection):
+            return {ids[0]: page_of(rows, window)}
+        if has_lateral(self._connection):
             statement, chosen = lateral(shape).of(ids)
             rows = await self._rows(statement, {**given, **chosen}, columns)
         elif scope.is_active_branch and not (shape.after or shape.before):
@@ -126,7 +124,8 @@ class MessageRepository:
             rows = await self._rows(statement, {**given, **chosen}, columns)
         else:
             rows = await self._rows(put_together(shape, ids), given, columns)
-        return _paged(ids, rows, window)
+        grouped = _grouped(ids, rows, window)
+        return {conversation: page_of(found, window) for conversation, found in grouped.items()}
 
     async def before_position(
         self, conversation_id: str, position: int | None, count: int
@@ -221,22 +220,17 @@ class MessageRepository:
     ) -> list[MessageRecord]:
         given = {**parameters, "owner": self._owner_id}
         rows = await records(self._connection, MessageRecord, columns, statement, given)
-        return await self._chunks.fill(rows)
+        return await filled(self._connection, self._owner_id, rows)
 
 
 message_cursor_key: Callable[[MessageRecord], int] = attrgetter("added_revision")
 """What a message's cursor holds: it grows along every branch and never changes."""
 
 
-def _paged(
-    ids: Sequence[str], rows: Sequence[MessageRecord], window: Window
-) -> dict[str, Page[MessageRecord]]:
-    grouped = _grouped(ids, rows, window) if len(ids) > 1 else {ids[0]: rows}
+def page_of(rows: Sequence[MessageRecord], window: Window) -> Page[MessageRecord]:
+    """The page, from the rows of one conversation."""
     behind = window.before if window.backward else window.after
-    return {
-        conversation: cut(found, window, more_behind=behind is not None)
-        for conversation, found in grouped.items()
-    }
+    return cut(rows, window, more_behind=behind is not None)
 
 
 def _grouped(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Message
-from backend.repositories.chunks import ChunkRepository
+from backend.repositories.chunks import filled
 from backend.repositories.dialect_lists import given, statement
 from backend.repositories.records import MessageRecord
 
@@ -36,4 +36,4 @@ class PassageRepository:
         rows = [
             MessageRecord._make(row) for row in await self._connection.execute(made, parameters)
         ]
-        return await ChunkRepository(self._connection, self._owner_id).fill(rows)
+        return await filled(self._connection, self._owner_id, rows)

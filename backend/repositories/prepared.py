@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import BindParameter, Dialect, bindparam, update
@@ -19,8 +20,9 @@ from backend.database.sending import Row, send
 from backend.models.types import Id
 
 Convert = Callable[[Any], Any] | None
-Compiled = tuple[str, dict[str, Any], tuple[tuple[str, Convert], ...]]
-"""SQL, the values that stand in the statement itself, and the order and form of all."""
+Take = Callable[[dict[str, Any]], tuple[Any, ...]]
+Compiled = tuple[str, Take]
+"""SQL, and what makes its parameters, as the driver takes them, of what is given by name."""
 
 
 class Prepared:
@@ -35,8 +37,8 @@ class Prepared:
     async def rows(self, connection: AsyncConnection, given: dict[str, Any]) -> Sequence[Row]:
         """The rows the statement returns, as the driver makes them; its errors come wrapped as
         always."""
-        found = self._for(connection.dialect)
-        return await send(connection, found[0], [_values(found, given)])
+        found = self._compiled.get(type(connection.dialect)) or self._for(connection.dialect)
+        return await send(connection, found[0], [found[1](given)])
 
     async def first(self, connection: AsyncConnection, given: dict[str, Any]) -> Row | None:
         """The first row the statement returns, as the driver makes it."""
@@ -46,7 +48,7 @@ class Prepared:
     async def run(self, connection: AsyncConnection, *given: dict[str, Any]) -> None:
         """Runs the statement once for each set of parameters, of which there is at least one."""
         found = self._for(connection.dialect)
-        await send(connection, found[0], [_values(found, each) for each in given])
+        await send(connection, found[0], [found[1](each) for each in given])
 
     def _for(self, dialect: Dialect) -> Compiled:
         found = self._compiled.get(type(dialect))
@@ -91,7 +93,7 @@ class Prepared:
             for name, _ in places
             if not compiled.binds[name].required
         }
-        return str(compiled), constants, places
+        return str(compiled), _taking(constants, places)
 
 
 class PreparedOfIds:
@@ -121,16 +123,22 @@ def _names(size: int) -> tuple[str, ...]:
     return tuple(f"id_{number}" for number in range(size))
 
 
-def _values(found: Compiled, given: dict[str, Any]) -> tuple[Any, ...]:
-    _, constants, places = found
-    if constants:
+def _taking(constants: dict[str, Any], places: Sequence[tuple[str, Convert]]) -> Take:
+    names = [name for name, _ in places]
+    if len(names) > 1 and all(convert is None for _, convert in places):
+        picked = itemgetter(*names)
+        return (lambda given: picked(constants | given)) if constants else picked
+
+    def take(given: dict[str, Any]) -> tuple[Any, ...]:
         given = constants | given
-    return tuple(
-        [
-            given[name] if convert is None else _converted(convert, given[name])
-            for name, convert in places
-        ]
-    )
+        return tuple(
+            [
+                given[name] if convert is None else _converted(convert, given[name])
+                for name, convert in places
+            ]
+        )
+
+    return take
 
 
 async def update_rows(

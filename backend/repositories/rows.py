@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlalchemy import Dialect, Uuid
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,7 +65,18 @@ async def records(
         result = await connection.execute(statement, parameters)
         rows = result.cursor.fetchall()
         result.close()
-    make: Callable[[Any], list[Record]] = _maker(cast(Any, record), columns, connection.dialect)
+    return as_records(connection, record, columns, rows)
+
+
+def as_records(
+    connection: AsyncConnection,
+    record: type[Record],
+    columns: tuple[Column, ...],
+    rows: Sequence[Sequence[Any]],
+) -> list[Record]:
+    """The records of rows that begin with these columns, and end with them where it is all."""
+    kind: Any = record
+    make: Callable[[Any], list[Record]] = _maker(kind, columns, connection.dialect)
     return make(rows)
 
 
@@ -101,10 +112,10 @@ def _thin(record: Any) -> Callable[[Any], Any]:
 def _make(column: Column, dialect: Dialect) -> Make:
     """What makes a column's value of the driver's; None where it is the same."""
     kind = column.type.dialect_impl(dialect)
+    if isinstance(kind, Uuid):
+        return None  # the driver was told to give text
     make: Make = kind.result_processor(dialect, None)
-    if make is None or _nullable(column):
-        return make
-    return str if isinstance(kind, Uuid) else _BARE.get(make, make)
+    return make if make is None or _nullable(column) else _BARE.get(make, make)
 
 
 def _nullable(column: Column) -> bool:

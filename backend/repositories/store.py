@@ -41,6 +41,7 @@ from backend.repositories.search_changes import (
 )
 from backend.repositories.search_index import SearchIndexRepository
 from backend.repositories.search_postings import SegmentRepository
+from backend.repositories.threads import ThreadRepository
 from backend.repositories.versions import VersionRepository
 from backend.security.viewer import Viewer
 from backend.utils.kept import kept
@@ -77,6 +78,11 @@ class ReadUnit:
     def messages(self) -> MessageRepository:
         """Messages by id and in pages."""
         return MessageRepository(self.connection, self.owner_id)
+
+    @kept
+    def threads(self) -> ThreadRepository:
+        """Conversations with a page of their messages."""
+        return ThreadRepository(self.connection, self.owner_id)
 
     @kept
     def branches(self) -> BranchRepository:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -32,6 +32,7 @@ _ORDERS: dict[OrderField, tuple[str, str]] = {
 }
 MESSAGE_ORDER = "m"
 KEPT_CURSORS = 1_000
+KEPT_MESSAGE_CURSORS = 10_000
 
 
 def conversation_order(field: OrderField, *, descending: bool) -> ConversationOrder:
@@ -63,15 +64,29 @@ def conversation_cursors(order: ConversationOrder) -> Callable[[ConversationReco
     return cursor
 
 
+class _MessageCursors(dict[int, str]):
+    """By the revision that added a message. Kept, for these are small numbers that come again and
+    again: 2 MB."""
+
+    def __missing__(self, added_revision: int) -> str:
+        if len(self) >= KEPT_MESSAGE_CURSORS:
+            self.clear()
+        text = self[added_revision] = encode_cursor(MESSAGE_ORDER, added_revision)
+        return text
+
+
+_message_cursors = _MessageCursors()
+_added_revision = attrgetter("added_revision")
+
+
 def message_cursor(row: MessageRecord) -> str:
     """The cursor of a message among those of its conversation, whatever the branch and roles."""
-    return _cursor_of_revision(row.added_revision)
+    return _message_cursors[row.added_revision]
 
 
-@lru_cache(maxsize=10_000)
-def _cursor_of_revision(added_revision: int) -> str:
-    """Kept, for these are small numbers that come again and again: 2 MB."""
-    return encode_cursor(MESSAGE_ORDER, added_revision)
+def message_cursors(rows: Iterable[MessageRecord]) -> Iterable[str]:
+    """The cursors of messages."""
+    return map(_message_cursors.__getitem__, map(_added_revision, rows))
 
 
 @lru_cache(maxsize=256)

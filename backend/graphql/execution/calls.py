@@ -13,9 +13,17 @@ from graphql.language import ArgumentNode, ValueNode, VariableNode
 from graphql.language.visitor import Visitor, visit
 from strawberry import Schema
 from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import StrawberryResolver
 
 from backend.graphql.execution.errors import Unsupported
-from backend.graphql.execution.inputs import Entry, converted, converters
+from backend.graphql.execution.foresight import Below, Foresight
+from backend.graphql.execution.inputs import (
+    Entry,
+    are_taken_as_given,
+    converted,
+    converters,
+)
+from backend.graphql.execution.source import Source
 from backend.graphql.execution.variables import ABSENT, NO_VARIABLES
 
 # What a resolver cannot change under the next one's hands.
@@ -23,16 +31,23 @@ IMMUTABLE = (str, int, float, bool, datetime, Enum, type(None))
 
 
 class CallInfo:
-    """What a compiled resolver gets as ``info``: the context, and what is read of its records.
+    """What a compiled resolver gets as ``info``: the context, what is read of its records, and what
+    it foresees.
 
     Where it asks for more, graphql-core executes the operation, with an info that has it all.
     """
 
-    __slots__ = ("context", "reads")
+    __slots__ = ("context", "foresight", "reads")
 
-    def __init__(self, context: Any, reads: Mapping[Any, frozenset[str] | None]) -> None:
+    def __init__(
+        self,
+        context: Any,
+        reads: Mapping[Any, frozenset[str] | None],
+        foresight: Foresight | None = None,
+    ) -> None:
         self.context = context
         self.reads = reads
+        self.foresight = foresight
 
     def __getattr__(self, name: str) -> Any:
         raise Unsupported(f"info.{name}")
@@ -51,7 +66,16 @@ class _FromVariable(NamedTuple):
 class Arguments:
     """The arguments of one field of an operation, by the names its resolver gives them."""
 
-    __slots__ = ("_constants", "_definition", "_entries", "_field", "_from", "_node", "_schema")
+    __slots__ = (
+        "_as_given",
+        "_constants",
+        "_definition",
+        "_entries",
+        "_field",
+        "_from",
+        "_node",
+        "_schema",
+    )
 
     def __init__(
         self, schema: Schema, definition: GraphQLField, field: StrawberryField, node: FieldNode
@@ -61,6 +85,7 @@ class Arguments:
         self._field = field
         self._node = node
         self._entries: Sequence[Entry] | None = None
+        self._as_given = False
         self._constants: dict[str, Any] = {}
         self._from: Sequence[_FromVariable] | None = None
 
@@ -68,11 +93,12 @@ class Arguments:
         """What the resolver is called with; raises where a value does not fit."""
         if self._entries is None:
             self._entries = converters(self._schema, self._field.arguments)
+            self._as_given = are_taken_as_given(self._entries)
             self._sort()
         given = self._taken(variables.coerced)
         if given is None:
             given = get_argument_values(self._definition, self._node, variables)
-        return converted(self._entries, given)
+        return given if self._as_given else converted(self._entries, given)
 
     def constant(self) -> Mapping[str, Any] | None:
         """The values, if they are the same whenever the operation is executed."""
@@ -128,11 +154,49 @@ class Arguments:
         return _FromVariable(name, variable, nullable, required, default.get(name, ABSENT))
 
 
-def reserved(field: StrawberryField, parent: str, info: str) -> list[str]:
+class Calls:
+    """Calls of resolvers, as source. ``dynamic`` are the arguments that take variables."""
+
+    def __init__(self, schema: Schema, source: Source) -> None:
+        self.dynamic: list[Arguments] = []
+        self._schema = schema
+        self._source = source
+
+    def arguments(
+        self, definition: GraphQLField, field: StrawberryField, node: FieldNode
+    ) -> Mapping[str, Any] | int:
+        """A field's arguments where they are always the same, or else their number in a run."""
+        arguments = Arguments(self._schema, definition, field, node)
+        constant = arguments.constant()
+        if constant is None:
+            self.dynamic.append(arguments)
+            return len(self.dynamic) - 1
+        return constant
+
+    def call(
+        self, field: StrawberryField, arguments: Mapping[str, Any] | int, parent: str, info: str
+    ) -> str:
+        """An expression for what a field's resolver returns."""
+        resolver, bind = field.base_resolver, self._source.bind
+        if resolver is None:
+            raise Unsupported("a field without a resolver")
+        given = _reserved(resolver, parent, info)
+        if isinstance(arguments, int):
+            given.append(f"**s.arguments({arguments})")
+        else:
+            given += [f"{name}={bind('given', value)}" for name, value in arguments.items()]
+        return f"{bind('resolve', resolver.wrapped_func)}({', '.join(given)})"
+
+    def info(self, reads: Mapping[Any, frozenset[str] | None], ahead: Below | None) -> str:
+        """An expression for the info of a resolver of whose records so much is read."""
+        bind = self._source.bind
+        if ahead is not None:
+            return f"s.informed({bind('reads', reads)}, {bind('ahead', ahead)})"
+        return f"s.informed({bind('reads', reads)})" if reads else "s.info"
+
+
+def _reserved(resolver: StrawberryResolver[Any], parent: str, info: str) -> list[str]:
     """The arguments in source that are not the client's: the parent and the info, if wanted."""
-    resolver = field.base_resolver
-    if resolver is None:
-        return []
     named = {
         parameter.name: value
         for parameter, value in (

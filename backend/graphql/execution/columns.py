@@ -40,3 +40,8 @@ def note(into: Reads, record: Any, columns: frozenset[str] | None) -> None:
         into[record] = None
     else:
         known.update(columns)
+
+
+def frozen(reads: Reads) -> Mapping[Any, frozenset[str] | None]:
+    """The same, to be kept."""
+    return {record: None if names is None else frozenset(names) for record, names in reads.items()}

@@ -27,10 +27,11 @@ from graphql.language import DocumentNode
 from strawberry import Schema
 from strawberry.types.field import StrawberryField
 
-from backend.graphql.execution.calls import Arguments, reserved
-from backend.graphql.execution.columns import READS, Reads, note
+from backend.graphql.execution.calls import Arguments, Calls
+from backend.graphql.execution.columns import READS, Reads, frozen, note
 from backend.graphql.execution.errors import Unsupported
-from backend.graphql.execution.leaves import leaf_source
+from backend.graphql.execution.foresight import FORESEES, Below
+from backend.graphql.execution.leaves import leaf_source, sure_source
 from backend.graphql.execution.loading import LOADED
 from backend.graphql.execution.rows import PlainRows, RowPicker
 from backend.graphql.execution.selections import Details, Fields, Selections
@@ -45,10 +46,11 @@ Function = Callable[[Any, Any], Any]
 @dataclass(slots=True)
 class PendingField:
     """A field whose resolver is awaited: ``call`` makes the coroutine, ``complete`` takes what it
-    returns. ``driven``: it awaits nothing but loaders."""
+    returns. ``driven``: it awaits nothing but loaders. ``below``: what a field above foresees."""
 
     key: str
     driven: bool
+    below: Below
     call: Function
     complete: Function
 
@@ -82,14 +84,15 @@ class _Compiler:
     def __init__(
         self, schema: Schema, operation: OperationDefinitionNode, selections: Selections
     ) -> None:
-        self._schema = schema
         self._core = schema._schema
         self._kind = operation.operation
         self._selections = selections
         self._source = Source()
-        self._arguments: list[Arguments] = []
+        self._calls = Calls(schema, self._source)
         self._pending: list[tuple[PendingField, str, str]] = []
         self._reads: Reads = {}
+        self._below: dict[Any, Below] = {}
+        self._sure: set[str] = set()
         self._shown: dict[str, Mapping[str, str]] = {}
 
     def plan(self) -> Plan:
@@ -105,7 +108,7 @@ class _Compiler:
         return self._made(self._finish()[name], ())
 
     def _made(self, root: Function | None, steps: tuple[PendingField, ...]) -> Plan:
-        plan = Plan(root, steps, tuple(self._arguments), self._selections.count)
+        plan = Plan(root, steps, tuple(self._calls.dynamic), self._selections.count)
         self._source.ends_with(plan)
         return plan
 
@@ -178,54 +181,31 @@ class _Compiler:
         if field.is_subscription:
             return parent
         if field.base_resolver is not None:
-            return self._call(definition, field, details, parent)
+            given = self._calls.arguments(definition, field, details[0].node)
+            return self._calls.call(field, given, parent, "info")
         if field.default_resolver is not getattr:
             raise Unsupported("a default resolver")
         return f"{parent}.{field.python_name}"
 
-    def _call(
-        self,
-        definition: GraphQLField,
-        field: StrawberryField,
-        details: Details,
-        parent: str,
-        info: str = "info",
-    ) -> str:
-        resolver = field.base_resolver
-        if resolver is None:
-            raise Unsupported("a field without a resolver")
-        arguments = Arguments(self._schema, definition, field, details[0].node)
-        given = reserved(field, parent, info)
-        constant = arguments.constant()
-        if constant is None:
-            given.append(f"**s.arguments({len(self._arguments)})")
-            self._arguments.append(arguments)
-        else:
-            bind = self._source.bind
-            given += [f"{name}={bind('given', value)}" for name, value in constant.items()]
-        return f"{self._source.bind('resolve', resolver.wrapped_func)}({', '.join(given)})"
-
     def _awaited(
         self, key: str, definition: GraphQLField, field: StrawberryField, details: Details
     ) -> PendingField:
-        outside, self._reads = self._reads, {}
+        resolver = field.base_resolver and field.base_resolver.wrapped_func
+        outside, self._reads, self._below = (self._reads, self._below), {}, {}
         complete = self._source.function(
             lambda body: self._value(body, definition.type, "v", details)
         )
-        found, self._reads = self._reads, outside
-        info = self._info(found)
-        call = self._source.function(lambda _: self._call(definition, field, details, "v", info))
-        resolver = field.base_resolver
-        driven = getattr(resolver and resolver.wrapped_func, LOADED, False)
-        pending = PendingField(key, driven, _nothing, _nothing)
+        reads = frozen(self._reads)
+        ahead = self._below.get(getattr(resolver, FORESEES, None))
+        self._reads, self._below = outside
+        given = self._calls.arguments(definition, field, details[0].node)
+        below = Below(given, reads)
+        self._below.setdefault(resolver, below)
+        info = self._calls.info(reads, ahead)
+        call = self._source.function(lambda _: self._calls.call(field, given, "v", info))
+        pending = PendingField(key, getattr(resolver, LOADED, False), below, _nothing, _nothing)
         self._pending.append((pending, call, complete))
         return pending
-
-    def _info(self, reads: Reads) -> str:
-        if not reads:
-            return "s.info"
-        frozen = {record: names and frozenset(names) for record, names in reads.items()}
-        return f"s.informed({self._source.bind('reads', frozen)})"
 
     def _value(self, body: Body, type_: GraphQLOutputType, read: str, details: Details) -> str:
         """Writes what a value needs beforehand; an expression for it as JSON."""
@@ -234,6 +214,8 @@ class _Compiler:
         name = self._source.fresh("v")
         if is_leaf_type(inner):
             bind, stored = self._source.bind, bool(self._shown)
+            if read in self._sure and (text := sure_source(inner, read, bind)):
+                return text
             return leaf_source(inner, nullable, read, name, bind, stored=stored)
         if body.depth > DEEPEST:
             deeper = self._source.function(lambda deep: self._value(deep, type_, "v", details))
@@ -243,6 +225,8 @@ class _Compiler:
         else:
             body.line(f"{name} = {read}")
         if not nullable:
+            if name in self._shown:
+                return self._composite(body, inner, name, details)
             body.line(f"if {name} is None: raise {self._source.bind('other', Unsupported)}('null')")
             return self._composite(body, inner, name, details)
         result = self._source.fresh("c")
@@ -293,18 +277,29 @@ class _Compiler:
             each(f"for {row} in {rows}:")
             return result
         picked = self._source.fresh("t")
-        names = {name: self._source.fresh("p") for name in plain.names}
         picker = self._source.bind("pick", RowPicker(plain.record, plain.names))
         body.line(f"{picked} = {picker}({rows})")
         with body.block(f"if {picked} is None:"):
             each(f"for {row} in {rows}:")
+        names = {name: self._source.fresh("p") for name in plain.names}
+        columns = {name: self._source.fresh("p") for name in plain.columns}
+        values = f"({', '.join(names.values())})" if len(names) > 1 else names[plain.names[0]]
+        sources = [views.columns[name].format(owner=owner) for name in columns]
+        targets = ", ".join([row, values, *columns.values()])
+        header = f"for {targets} in zip({', '.join([rows, picked, *sources])}, strict=True)"
         # The same fields once more, of which there are no more for that.
         count, self._shown[row] = self._selections.count, names
-        with body.block("else:"):
-            values = ", ".join(names.values())
-            each(f"for {row}, {f'({values})' if len(names) > 1 else values} in {picked}:")
-        self._selections.count = count
+        self._sure = {names[name] for name in plain.texts & names.keys()} | {*columns.values()}
+        inner = Body(body.depth + 2)
+        made = self._object(inner, item_type, row, below, {**spelled, **columns})
+        self._selections.count, self._sure = count, set()
         del self._shown[row]
+        with body.block("else:"):
+            if not inner.lines:
+                body.line(f"{result} = [{made} {header}]")
+                return result
+            body.line(f"{header}:")
+            body.lines += [*inner.lines, "    " * inner.depth + f"{result}.append({made})"]
         return result
 
     def _abstract(

@@ -6,7 +6,7 @@ import copy
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from graphql import GraphQLResolveInfo
 from graphql.execution.values import VariableValues
@@ -16,7 +16,7 @@ from strawberry.types import ExecutionResult
 
 from backend.graphql.context import Context
 from backend.graphql.errors import ErrorMasker
-from backend.graphql.execution.compiler import Function, Plan
+from backend.graphql.execution.compiler import Plan
 from backend.graphql.execution.plans import KeptPlan, distrust, plan_of
 from backend.graphql.execution.run import Run
 from backend.graphql.execution.variables import NO_VARIABLES, coerced_variables
@@ -54,17 +54,25 @@ class CompiledExecution:
         """The result of a query or mutation."""
         kept, values = self._prepared(admission, variables)
         outcomes: dict[str, Any] = {}
-
-        def attempt(plan: Plan) -> Awaitable[dict[str, Any]]:
+        plan = kept.plan if kept is not None else None
+        failure = None
+        if plan is not None:
             run = Run(context, plan.arguments, values)
-            if plan.root is None:
-                return _mutated(plan, run, outcomes)
-            return _completed(plan.root, None, run)
-
-        def refer() -> Awaitable[ExecutionResult]:
-            return reference(_recalling(self._schema, outcomes))
-
-        return cast(ExecutionResult, await self._either(kept, attempt, refer, context))
+            try:
+                if plan.root is None:
+                    data = await _mutated(plan, run, outcomes)
+                else:
+                    data = plan.root(None, run)
+                    await run.finish()
+            except Exception as error:
+                failure = error
+            else:
+                self.compiled += 1
+                return ExecutionResult(data=data, errors=None)
+        context.renew()
+        result = await reference(_recalling(self._schema, outcomes))
+        self._referred(kept, failure, result)
+        return result
 
     async def execute_event(
         self,
@@ -76,35 +84,29 @@ class CompiledExecution:
     ) -> Any:
         """The result of a subscription for one event; ``refer`` has graphql-core make it."""
         kept, values = self._prepared(admission, variables)
+        plan = kept.plan if kept is not None else None
+        failure = None
+        if plan is not None and plan.root is not None:
+            run = Run(context, plan.arguments, values)
+            try:
+                data = plan.root(event, run)
+                await run.finish()
+            except Exception as error:
+                failure = error
+            else:
+                self.compiled += 1
+                return ExecutionResult(data=data, errors=None)
+        context.renew()
+        result = await refer()
+        self._referred(kept, failure, result)
+        return result
 
-        def attempt(plan: Plan) -> Awaitable[dict[str, Any]]:
-            root = cast(Function, plan.root)
-            return _completed(root, event, Run(context, plan.arguments, values))
-
-        return await self._either(kept, attempt, refer, context)
-
-    async def _either(
-        self,
-        kept: KeptPlan | None,
-        attempt: Callable[[Plan], Awaitable[dict[str, Any]]],
-        refer: Callable[[], Awaitable[Any]],
-        context: Context,
-    ) -> Any:
-        if kept is None or kept.plan is None:
-            self.referred += 1
-            return await refer()
-        try:
-            data = await attempt(kept.plan)
-        except Exception as failure:
-            self.referred += 1
-            context.renew()
-            result = await refer()
-            if not result.errors:
-                logger.warning("graphql-core has no error where the plan has", exc_info=failure)
-                distrust(kept)
-            return result
-        self.compiled += 1
-        return ExecutionResult(data=data, errors=None)
+    def _referred(self, kept: KeptPlan | None, failure: Exception | None, result: Any) -> None:
+        """Notes that graphql-core executed an operation, and whether it did so in vain."""
+        self.referred += 1
+        if kept is not None and failure is not None and not result.errors:
+            logger.warning("graphql-core has no error where the plan has", exc_info=failure)
+            distrust(kept)
 
     def _prepared(
         self, admission: Admission, variables: Mapping[str, Any] | None
@@ -150,12 +152,6 @@ def _recalling(schema: Schema, outcomes: Mapping[str, Any]) -> Schema:
     recalling = copy.copy(schema)
     recalling.extensions = (*schema.extensions, partial(Recall, outcomes))
     return recalling
-
-
-async def _completed(root: Function, value: Any, run: Run) -> dict[str, Any]:
-    data: dict[str, Any] = root(value, run)
-    await run.finish()
-    return data
 
 
 async def _mutated(plan: Plan, run: Run, outcomes: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,11 @@ def converters(schema: Schema, arguments: list[StrawberryArgument]) -> tuple[Ent
     )
 
 
+def are_taken_as_given(entries: Sequence[Entry]) -> bool:
+    """Whether the coerced values are what the resolver takes, under the same names."""
+    return all(name == python and convert is _same for name, python, convert in entries)
+
+
 def converted(entries: Sequence[Entry], given: dict[str, Any]) -> dict[str, Any]:
     """The arguments that are given, by their names in Python."""
     return {python: convert(given[name]) for name, python, convert in entries if name in given}

@@ -41,15 +41,26 @@ def leaf_source(
     """
     if _passes_unchanged(type_) and nullable:
         return read
+    kept = f"({name} := {read})"
+    if read.isidentifier():
+        name = kept = read
     other = f"{bind('other', _coercer(type_))}({name})"
     if nullable:
         other = f"None if {name} is None else {other}"
-    usual = _usual(type_, f"({name} := {read})", name, bind)
+    usual = _usual(type_, kept, name, bind)
     if stored and _is_moment(type_):
         # isoformat() leaves out microseconds where there are none.
-        text = f"{name}.replace('.000000+', '+') if type(({name} := {read})) is str"
+        text = f"{name}.replace('.000000+', '+') if type({kept}) is str"
         return f"({text} else {usual} else {other})"
     return f"({usual} else {other})"
+
+
+def sure_source(type_: GraphQLLeafType, read: str, bind: Bind) -> str | None:
+    """The same for what is known to be text; None where there is no shorter way."""
+    if type_ is GraphQLString or type_ is GraphQLID or _passes_unchanged(type_):
+        return read
+    # A KeyError, as any other, has graphql-core execute the operation.
+    return f"{bind('names', _names(type_))}[{read}]" if isinstance(type_, GraphQLEnumType) else None
 
 
 def _usual(type_: GraphQLLeafType, value: str, name: str, bind: Bind) -> str:

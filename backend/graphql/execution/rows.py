@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from graphql import (
     GraphQLObjectType,
@@ -25,10 +25,15 @@ from backend.repositories.thin import stored_places
 
 
 class PlainRows(NamedTuple):
-    """The rows behind views of which these attributes alone are shown, all of them leaves."""
+    """The rows behind views of which these attributes alone are shown, all of them leaves.
+
+    ``texts`` are those that are text in every record. ``columns`` are attributes of the views.
+    """
 
     record: type
     names: tuple[str, ...]
+    texts: frozenset[str]
+    columns: tuple[str, ...]
 
     @classmethod
     def among(
@@ -37,9 +42,12 @@ class PlainRows(NamedTuple):
         """The rows in the views of this type, of which these fields are selected; None where more
         is shown of them, or nothing."""
         names: dict[str, None] = {}
+        columns: dict[str, None] = {}
         record = None
         for details in fields.values():
             definition, field = selections.field(type_, details)
+            if field is not None and field.python_name in views.columns:
+                columns[field.python_name] = None
             if field is None or views.attributes.get(field.python_name) != ROW:
                 continue
             node: Any = get_named_type(definition.type)
@@ -48,7 +56,10 @@ class PlainRows(NamedTuple):
             if found is None or record is None:
                 return None
             names |= dict.fromkeys(found)
-        return cls(record, tuple(names)) if record is not None and names else None
+        if record is None or not names:
+            return None
+        texts = frozenset(name for name, kind in get_type_hints(record).items() if kind is str)
+        return cls(record, tuple(names), texts, tuple(columns))
 
 
 def _leaves(selections: Selections, type_: Any, details: Details) -> list[str] | None:
@@ -80,8 +91,8 @@ class RowPicker:
         self._names = names
         self._known: dict[type, Callable[[Any], Any] | None] = {}
 
-    def __call__(self, rows: Sequence[Any]) -> Iterable[tuple[Any, Any]] | None:
-        """Each row with its values, a tuple, or the value alone where it is one; None where they
+    def __call__(self, rows: Sequence[Any]) -> Iterable[Any] | None:
+        """The values of each row, a tuple, or the value alone where it is one; None where they
         have to be asked for by name."""
         kinds = set(map(type, rows))
         if len(kinds) != 1:
@@ -90,7 +101,7 @@ class RowPicker:
         if kind not in self._known:
             self._known[kind] = self._taking(kind)
         take = self._known[kind]
-        return None if take is None else zip(rows, map(take, rows), strict=True)
+        return None if take is None else map(take, rows)
 
     def _taking(self, kind: type) -> Callable[[Any], Any] | None:
         places = stored_places(kind)

@@ -12,6 +12,7 @@ from backend.graphql.context import Context
 from backend.graphql.execution.calls import Arguments, CallInfo
 from backend.graphql.execution.compiler import PendingField
 from backend.graphql.execution.errors import Unsupported
+from backend.graphql.execution.foresight import Below
 from backend.graphql.execution.loading import Loader, Wanted
 
 Awaited = tuple[PendingField, dict[str, Any], Any]
@@ -35,14 +36,21 @@ class Run:
         self._turn = context.turn
         self._dynamic = arguments
         self._variables = variables
-        self._parallel = context.store.database.parallel_reads
         self._values: dict[int, dict[str, Any]] = {}
+        # By the field and the parent, which is kept so that no other gets its id.
+        self._answers: dict[tuple[int, int], tuple[Any, Any]] = {}
         self._known: dict[Loader[Any, Any], dict[Any, Any]] = {}
         self._wanted: dict[Loader[Any, Any], list[tuple[Wanted, Started]]] = {}
 
-    def informed(self, reads: Mapping[Any, frozenset[str] | None]) -> CallInfo:
-        """The info for a resolver of whose records so much is read."""
-        return CallInfo(self._context, reads)
+    def informed(
+        self, reads: Mapping[Any, frozenset[str] | None], below: Below | None = None
+    ) -> CallInfo:
+        """The info for a resolver of whose records so much is read, and what it foresees."""
+        return CallInfo(self._context, reads, below and _Ahead(self, below))
+
+    def answer(self, below: Below, parent: Any, value: Any) -> None:
+        """Takes this as what the resolver of a field returns for a parent."""
+        self._answers[(id(below), id(parent))] = (parent, value)
 
     def arguments(self, index: int) -> dict[str, Any]:
         """The arguments of a field, made once for all its objects."""
@@ -58,8 +66,12 @@ class Run:
             wanted, self._wanted = self._wanted, {}
             if own:
                 await _together(self._resolve, own, side_by_side=True)
-            if wanted:
-                await _together(self._fetch, wanted.items(), side_by_side=self._parallel)
+            if len(wanted) == 1:
+                ((loader, waiting),) = wanted.items()
+                await self._fetch(loader, waiting)
+            elif wanted:
+                parallel = self._context.store.database.parallel_reads
+                await _together(self._fetch, wanted.items(), side_by_side=parallel)
 
     def _drive(self) -> list[Awaited]:
         """Starts what is pending; answers with what is no driver's business."""
@@ -70,7 +82,10 @@ class Run:
                 pending, self.pending = self.pending, []
                 for each in pending:
                     field, target, parent = each
-                    if field.driven:
+                    if self._answers and (id(field.below), id(parent)) in self._answers:
+                        _, value = self._answers.pop((id(field.below), id(parent)))
+                        target[field.key] = field.complete(value, self)
+                    elif field.driven:
                         self._go_on((field, target, field.call(parent, self)), None)
                     else:
                         own.append(each)
@@ -104,6 +119,28 @@ class Run:
                 self._go_on(started, found if wanted.many else found[0])
         finally:
             self._turn.driven = False
+
+
+class _Ahead:
+    """A field below, in a run."""
+
+    __slots__ = ("_below", "_run")
+
+    def __init__(self, run: Run, below: Below) -> None:
+        self._run = run
+        self._below = below
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        given = self._below.arguments
+        return self._run.arguments(given) if isinstance(given, int) else given
+
+    @property
+    def reads(self) -> Mapping[Any, frozenset[str] | None]:
+        return self._below.reads
+
+    def answer(self, parent: Any, value: Any) -> None:
+        self._run.answer(self._below, parent, value)
 
 
 async def _together(

@@ -14,9 +14,9 @@ DEEPEST = 12
 class Body:
     """The lines of one function."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 1) -> None:
         self.lines: list[str] = []
-        self.depth = 1
+        self.depth = depth
 
     def line(self, text: str) -> None:
         """Adds one line."""

@@ -14,6 +14,7 @@ ROW = "{row}"
 class RowViews:
     """For the metadata of a list field: where, on an object of class ``owner``, the rows are, and
     how what a view of a row shows is read from the row, as Python with ``{owner}`` and ``{row}``.
+    ``columns`` are those attributes that can be had of all rows at once, in their order.
 
     What it says must be what the owner's own attribute and the views answer: graphql-core uses
     those.
@@ -22,6 +23,7 @@ class RowViews:
     owner: type
     rows: str
     attributes: Mapping[str, str]
+    columns: Mapping[str, str]
 
     @property
     def metadata(self) -> dict[str, RowViews]:

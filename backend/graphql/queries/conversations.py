@@ -6,11 +6,18 @@ import strawberry
 
 from backend.graphql.context import Info
 from backend.graphql.execution.columns import columns_read
+from backend.graphql.execution.foresight import foreseen, foresees
 from backend.graphql.execution.loading import loaded
 from backend.graphql.fields import resolved
 from backend.graphql.limits import connection_size
 from backend.graphql.scalars import Cursor
-from backend.graphql.types.conversations import Conversation, ConversationConnection
+from backend.graphql.types.conversations import (
+    Conversation,
+    ConversationConnection,
+    conversation_messages,
+    messages_view,
+    page_foreseen,
+)
 from backend.graphql.types.inputs import ConversationFilter, ConversationOrder
 from backend.graphql.types.pages import ConnectionView
 from backend.ids import parse_id
@@ -22,6 +29,7 @@ _ANY = ConversationFilter().chosen()
 _LATEST = ConversationOrder().chosen()
 
 
+@foresees(conversation_messages)
 @loaded
 async def one_conversation(
     info: Info,
@@ -32,7 +40,16 @@ async def one_conversation(
     if conversation_id is None:
         return None
     columns = columns_read(info, ConversationRecord)
-    return await info.context.loaders.conversations_with(columns).load(conversation_id)
+    loaders, ahead = info.context.loaders, foreseen(info)
+    asked = page_foreseen(ahead) if ahead is not None else None
+    if ahead is None or asked is None:
+        return await loaders.conversations_with(columns).load(conversation_id)
+    thread = await loaders.threads(columns, asked).load(conversation_id)
+    if thread is None:
+        return None
+    conversation, page = thread
+    ahead.answer(conversation, messages_view(conversation, info, asked.scope, page))
+    return conversation
 
 
 async def many_conversations(

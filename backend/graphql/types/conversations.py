@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ from strawberry.scalars import JSON
 from backend.errors import Invalid, NotFound
 from backend.graphql.context import Info
 from backend.graphql.execution.columns import columns_read, reads
+from backend.graphql.execution.foresight import Foresight
 from backend.graphql.execution.loading import loaded
 from backend.graphql.fields import leaf, resolved, stands_for
 from backend.graphql.limits import connection_size, list_size, sized_by
@@ -25,7 +25,7 @@ from backend.graphql.types.node import Node
 from backend.graphql.types.pages import EDGES, ConnectionView, PageInfo, total_count
 from backend.ids import parse_id
 from backend.limits import MESSAGES_DEFAULT
-from backend.repositories.messages import MessageScope
+from backend.repositories.message_pages import MessageScope, PageAsked
 from backend.repositories.pages import Page, Window, cut, page_size
 from backend.repositories.records import ConversationRecord, MessageRecord
 from backend.services.paging import message_cursor, message_window
@@ -117,23 +117,51 @@ async def conversation_messages(
     ] = None,
 ) -> ConnectionView:
     """A page of its messages."""
-    scope = _scope(branch, tuple(roles or ()))
-    if around is not None:
-        if after is not None or before is not None:
-            raise Invalid("Give around without after and before.", field=("around",))
-        size = message_window(first=first, last=last).size
-        page = await _page_around(root, info, around, scope, size)
-    else:
-        window = message_window(first=first, after=after, last=last, before=before)
+    if around is None:
         columns = columns_read(info, MessageRecord)
-        page = await info.context.loaders.pages(scope, window, columns).load(root.id)
+        asked = page_asked(columns, first, after, last, before, branch, roles)
+        page = await info.context.loaders.pages(asked).load(root.id)
+        return messages_view(root, info, asked.scope, page)
+    if after is not None or before is not None:
+        raise Invalid("Give around without after and before.", field=("around",))
+    scope = _scope(branch, roles)
+    size = message_window(first=first, last=last).size
+    page = await _page_around(root, info, around, scope, size)
+    return messages_view(root, info, scope, page)
+
+
+def messages_view(
+    root: ConversationRecord, info: Info, scope: MessageScope, page: Page[MessageRecord]
+) -> ConnectionView:
+    """A page of a conversation's messages, as ``messages`` returns it."""
     return ConnectionView(page, message_cursor, _counter(root, info, scope))
 
 
-@lru_cache(maxsize=256)
-def _scope(branch: BranchScope, roles: tuple[Role, ...]) -> MessageScope:
-    names = tuple(dict.fromkeys(map(stored, roles)))
-    return MessageScope(active=branch is BranchScope.ACTIVE, roles=names)
+def page_asked(
+    columns: frozenset[str] | None,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    branch: BranchScope = BranchScope.ACTIVE,
+    roles: list[Role] | None = None,
+) -> PageAsked:
+    """The page that these arguments of ``messages`` ask for; raises Invalid."""
+    window = message_window(first=first, after=after, last=last, before=before)
+    return PageAsked(_scope(branch, roles), window, columns)
+
+
+def page_foreseen(ahead: Foresight) -> PageAsked | None:
+    """The page that ``messages`` will ask for; None where it is one around a message."""
+    given = dict(ahead.arguments)
+    if given.pop("around", None) is not None:
+        return None
+    return page_asked(ahead.reads.get(MessageRecord), **given)
+
+
+def _scope(branch: BranchScope, roles: list[Role] | None) -> MessageScope:
+    names = tuple(dict.fromkeys(map(stored, roles))) if roles else ()
+    return MessageScope(branch is BranchScope.ACTIVE, names)
 
 
 async def _page_around(

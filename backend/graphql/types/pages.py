@@ -1,6 +1,6 @@
 """Connections: pages of rows with their cursors. Cursors and counts are made when asked for."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from backend.graphql.execution.views import RowViews
 from backend.graphql.fields import leaf
 from backend.graphql.scalars import Cursor
 from backend.repositories.pages import Page
+from backend.services.paging import message_cursor, message_cursors
 
 
 @strawberry.type(description="Where a page lies among the others.")
@@ -41,6 +42,13 @@ class ConnectionView:
     page: Page[Any]
     cursor_of: Callable[[Any], str]
     count: Callable[[], Awaitable[int]]
+
+    @property
+    def cursors(self) -> Iterable[str]:
+        """The rows' places."""
+        if self.cursor_of is message_cursor:
+            return message_cursors(self.page.rows)
+        return map(self.cursor_of, self.page.rows)
 
     @property
     def edges(self) -> list[EdgeView]:
@@ -79,7 +87,10 @@ class ConnectionView:
 
 
 EDGES = RowViews(
-    ConnectionView, "page.rows", {"node": "{row}", "cursor": "{owner}.cursor_of({row})"}
+    ConnectionView,
+    "page.rows",
+    {"node": "{row}", "cursor": "{owner}.cursor_of({row})"},
+    {"cursor": "{owner}.cursors"},
 ).metadata
 
 

@@ -20,7 +20,7 @@ WHOLE = FeedbackRecord("c", 1, None, "[]", datetime(2026, 1, 31, tzinfo=UTC))
 def picked(record: type, names: tuple[str, ...], rows: list[Any]) -> list[Any] | None:
     """What is taken of the rows."""
     found = RowPicker(record, names)(rows)
-    return None if found is None else [values for _, values in found]
+    return None if found is None else list(found)
 
 
 def test_values_are_taken_as_they_are_stored() -> None:
