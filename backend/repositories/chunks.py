@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Message, MessageChunk, Owner
 from backend.repositories.records import MessageRecord
+from backend.repositories.thin import getter, raw_of
 from backend.utils.text_processor import count_tokens
 
 STREAMING = "streaming"
+Rows = TypeVar("Rows", bound=Sequence[MessageRecord])
 
 
 class ChunkRecord(NamedTuple):
@@ -28,7 +29,6 @@ class ChunkRecord(NamedTuple):
     revision: int
 
 
-_status = attrgetter("status")
 COLUMNS = tuple(getattr(MessageChunk, name) for name in ChunkRecord._fields)
 
 
@@ -89,13 +89,13 @@ class ChunkRepository:
 
 
 async def filled(
-    connection: AsyncConnection, owner_id: int, rows: list[MessageRecord]
-) -> list[MessageRecord]:
+    connection: AsyncConnection, owner_id: int, rows: Rows
+) -> Rows | list[MessageRecord]:
     """The messages, those still being written with their text so far.
 
     No statement is run where none of them is.
     """
-    if STREAMING not in map(_status, rows):
+    if STREAMING not in map(getter(rows, "status"), raw_of(rows)):
         return rows
     open_ids = [row.id for row in rows if row.status == STREAMING]
     chunks = await ChunkRepository(connection, owner_id).list_by_messages(open_ids)

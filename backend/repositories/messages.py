@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.database.sending import Row
 from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.models import Message, MessageTombstone
@@ -26,6 +27,7 @@ from backend.repositories.message_pages import (
     COLUMNS,
     LAST,
     PageAsked,
+    Shape,
     from_an_end,
     lateral,
     limited,
@@ -37,7 +39,8 @@ from backend.repositories.message_pages import MessageScope as MessageScope
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.prepared import Prepared, PreparedOfIds, update_rows
 from backend.repositories.records import MessageRecord, SiblingRecord
-from backend.repositories.rows import Column, records
+from backend.repositories.rows import Column, records, row_sequence
+from backend.repositories.thin import getter, like, raw_of
 
 # Far below the most parameters either database takes in one statement.
 CHUNK = 5000
@@ -112,20 +115,28 @@ class MessageRepository:
         """One page of each conversation, in one statement that reads no more than it returns; of
         the messages these columns, or all."""
         shape = shape_of(PageAsked(scope, window, names), several=len(ids) > 1)
-        columns, given = shape.columns, places(window)
+        columns, given = shape.columns, {"owner": self._owner_id, **places(window)}
         if len(ids) == 1:
-            rows = await self._rows(limited(shape), {"id": ids[0], **given}, columns)
-            return {ids[0]: page_of(rows, window)}
-        if has_lateral(self._connection):
-            statement, chosen = lateral(shape).of(ids)
-            rows = await self._rows(statement, {**given, **chosen}, columns)
-        elif scope.is_active_branch and not (shape.after or shape.before):
-            statement, chosen = from_an_end(columns, window.backward).of(ids)
-            rows = await self._rows(statement, {**given, **chosen}, columns)
+            raw = await limited(shape).rows(self._connection, {"id": ids[0], **given})
+            return {ids[0]: page_of(await self._page(raw, columns), window)}
+        statement = self._of_several(shape)
+        if statement is None:
+            rows: Sequence[MessageRecord] = await self._rows(
+                put_together(shape, ids), given, columns
+            )
         else:
-            rows = await self._rows(put_together(shape, ids), given, columns)
+            prepared, chosen = statement.of(ids)
+            raw = await prepared.rows(self._connection, {**given, **chosen})
+            rows = await self._page(raw, columns)
         grouped = _grouped(ids, rows, window)
         return {conversation: page_of(found, window) for conversation, found in grouped.items()}
+
+    def _of_several(self, shape: Shape) -> PreparedOfIds | None:
+        if has_lateral(self._connection):
+            return lateral(shape)
+        if shape.scope.is_active_branch and not (shape.after or shape.before):
+            return from_an_end(shape.columns, shape.backward)
+        return None
 
     async def before_position(
         self, conversation_id: str, position: int | None, count: int
@@ -152,7 +163,7 @@ class MessageRepository:
         later = Window(size - size // 2, after=(message.added_revision - 1,))
         above = (await self.pages_by_conversations(ids, scope, earlier))[message.conversation_id]
         below = (await self.pages_by_conversations(ids, scope, later))[message.conversation_id]
-        return Page(above.rows + below.rows, below.has_next, above.has_previous)
+        return Page([*above.rows, *below.rows], below.has_next, above.has_previous)
 
     async def count_by_conversations(
         self, ids: Sequence[str], scope: MessageScope
@@ -215,6 +226,10 @@ class MessageRepository:
         rows = [{"id": message_id, **values}]
         await update_rows(self._connection, Message, self._owner_id, rows)
 
+    async def _page(self, raw: Sequence[Row], columns: tuple[Column, ...]) -> Sequence[Any]:
+        rows = row_sequence(self._connection, MessageRecord, columns, raw)
+        return await filled(self._connection, self._owner_id, rows)
+
     async def _rows(
         self, statement: Any, parameters: dict[str, Any], columns: tuple[Column, ...] = COLUMNS
     ) -> list[MessageRecord]:
@@ -236,11 +251,17 @@ def page_of(rows: Sequence[MessageRecord], window: Window) -> Page[MessageRecord
 def _grouped(
     ids: Sequence[str], rows: Sequence[MessageRecord], window: Window
 ) -> Mapping[str, Sequence[MessageRecord]]:
-    grouped: dict[str, list[MessageRecord]] = {each: [] for each in ids}
-    for row in rows:
-        grouped[row.conversation_id].append(row)
-    # Ranges put together come in order one by one, but nothing promises it. Along the active branch
-    # the revisions that added the messages grow as their positions do.
-    for each in grouped.values():
-        each.sort(key=message_cursor_key, reverse=window.backward)
-    return grouped
+    raw, conversation_id = raw_of(rows), getter(rows, "conversation_id")
+    grouped: dict[str, list[Any]] = {each: [] for each in ids}
+    for conversation, row in zip(map(conversation_id, raw), raw, strict=True):
+        if conversation is not None:  # a conversation without any of them has a row of nulls
+            grouped[conversation].append(row)
+    return {each: in_order(like(rows, found), window) for each, found in grouped.items()}
+
+
+def in_order(rows: Sequence[MessageRecord], window: Window) -> Sequence[MessageRecord]:
+    """Rows as a window is read. What is put together comes in order, one range after the other, but
+    nothing promises it. Along the active branch the revisions that added the messages grow as their
+    positions do."""
+    added = getter(rows, "added_revision")
+    return like(rows, sorted(raw_of(rows), key=added, reverse=window.backward))

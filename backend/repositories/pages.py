@@ -36,7 +36,7 @@ class Window(NamedTuple):
 class Page(Generic[Row]):
     """Rows in the order asked for, and whether there are more on either side."""
 
-    rows: list[Row]
+    rows: Sequence[Row]
     has_next: bool
     has_previous: bool
 
@@ -130,8 +130,8 @@ def cut(rows: Sequence[Row], window: Window, *, more_behind: bool) -> Page[Row]:
     ``more_behind`` says whether rows lie on the side the reading came from.
     """
     more_ahead = len(rows) > window.size
-    kept = list(rows[: window.size])
+    kept = rows[: window.size]
     if window.backward:
-        kept.reverse()
+        kept = kept[::-1]
         return Page(kept, has_next=more_behind, has_previous=more_ahead)
     return Page(kept, has_next=more_ahead, has_previous=more_behind)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models.types import stored_moment
 from backend.repositories.prepared import Prepared
-from backend.repositories.thin import Make, thin_record
+from backend.repositories.thin import Make, ThinRows, thin_record
 
 Record = TypeVar("Record")
 Column = Any
@@ -74,19 +74,41 @@ def as_records(
     columns: tuple[Column, ...],
     rows: Sequence[Sequence[Any]],
 ) -> list[Record]:
-    """The records of rows that begin with these columns, and end with them where it is all."""
+    """The records of rows of these columns; those whose first value is null are left out."""
     kind: Any = record
     make: Callable[[Any], list[Record]] = _maker(kind, columns, connection.dialect)
     return make(rows)
 
 
+def row_sequence(
+    connection: AsyncConnection,
+    record: type[Record],
+    columns: tuple[Column, ...],
+    rows: Sequence[Sequence[Any]],
+) -> Sequence[Record]:
+    """The same as they are needed: records of some columns are made when they are looked at. Rows
+    whose first value is null are not left out."""
+    kind: Any = record
+    if len(columns) < len(kind._fields):
+        return ThinRows(_thin_kind(kind, columns, connection.dialect), rows)
+    width = len(columns)
+    if rows and len(rows[0]) > width:
+        rows = [row[:width] for row in rows]
+    return as_records(connection, record, columns, rows)
+
+
+@lru_cache(maxsize=512)
+def _thin_kind(record: Any, columns: tuple[Column, ...], dialect: Dialect) -> Any:
+    keys, makes = [column.key for column in columns], [_make(each, dialect) for each in columns]
+    texts = [key for key, make in zip(keys, makes, strict=True) if make in _MOMENTS]
+    return thin_record(record, keys, makes, texts)
+
+
 @lru_cache(maxsize=512)
 def _maker(record: Any, columns: tuple[Column, ...], dialect: Dialect) -> Callable[[Any], Any]:
-    makes = [_make(column, dialect) for column in columns]
     if len(columns) < len(record._fields):
-        keys = [column.key for column in columns]
-        texts = [key for key, make in zip(keys, makes, strict=True) if make in _MOMENTS]
-        return _thin(thin_record(record, keys, makes, texts))
+        return _thin(_thin_kind(record, columns, dialect))
+    makes = [_make(column, dialect) for column in columns]
     names: dict[str, Any] = {"new": tuple.__new__, "record": record}
     values: dict[str, str] = {}
     for index, (column, make) in enumerate(zip(columns, makes, strict=True)):

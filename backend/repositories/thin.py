@@ -7,7 +7,8 @@ into a record with a place for every column takes longer than to read it.
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from operator import attrgetter, itemgetter
 from typing import Any, NoReturn
 
 Make = Callable[[Any], Any] | None
@@ -25,6 +26,7 @@ class _Unread:
 
 UNREAD: Any = _Unread()
 PLACES = "stored_places"
+PLAIN_PLACES = "plain_places"
 
 
 def thin_record(
@@ -49,12 +51,68 @@ def thin_record(
             for index, (column, make) in enumerate(zip(columns, makes, strict=True))
             if make is None or column in texts
         },
+        PLAIN_PLACES: {
+            column: index
+            for index, (column, make) in enumerate(zip(columns, makes, strict=True))
+            if make is None
+        },
         "__slots__": (),
         "__repr__": lambda row: repr(whole(row)),
         "_asdict": lambda row: whole(row)._asdict(),
         "_replace": lambda row, **values: whole(row)._replace(**values),
     }
     return type(record.__name__, (record,), members)
+
+
+class ThinRows(Sequence[Any]):
+    """Rows of a thin kind of record, which become records as they are looked at: of most pages only
+    some values are, of all rows at once. ``raw`` are the driver's, which may be longer."""
+
+    __slots__ = ("_made", "kind", "raw")
+
+    def __init__(self, kind: type, raw: Sequence[Any]) -> None:
+        self.kind = kind
+        self.raw = raw
+        self._made: list[Any] | None = None
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return ThinRows(self.kind, self.raw[place])
+        return tuple.__new__(self.kind, self.raw[place])
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._made is None:
+            self._made = [tuple.__new__(self.kind, row) for row in self.raw]
+        return iter(self._made)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def raw_of(rows: Sequence[Any]) -> Sequence[Any]:
+    """The driver's rows of thin ones, and others as they are: what ``getter`` takes."""
+    return rows.raw if isinstance(rows, ThinRows) else rows
+
+
+def getter(rows: Sequence[Any], name: str) -> Callable[[Any], Any]:
+    """What takes a value of one of the ``raw_of`` rows, as its record has it."""
+    if not isinstance(rows, ThinRows):
+        return attrgetter(name)
+    place = getattr(rows.kind, PLAIN_PLACES).get(name)
+    if place is not None:
+        return itemgetter(place)
+    kind, value = rows.kind, attrgetter(name)
+    return lambda row: value(tuple.__new__(kind, row))
+
+
+def like(rows: Sequence[Any], raw: Sequence[Any]) -> Sequence[Any]:
+    """Some of the ``raw_of`` rows as what these are."""
+    return ThinRows(rows.kind, raw) if isinstance(rows, ThinRows) else raw
 
 
 def stored_places(kind: type) -> Mapping[str, int] | None:

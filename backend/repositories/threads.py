@@ -16,18 +16,17 @@ from backend.repositories.conversations import COLUMNS as CONVERSATION_COLUMNS
 from backend.repositories.conversations import ConversationRepository
 from backend.repositories.dialects import is_remote
 from backend.repositories.message_pages import (
-    COLUMNS,
     PageAsked,
     Shape,
     places,
     range_of,
     shape_of,
 )
-from backend.repositories.messages import MessageRepository, message_cursor_key, page_of
+from backend.repositories.messages import MessageRepository, in_order, page_of
 from backend.repositories.pages import Page
 from backend.repositories.prepared import Prepared
 from backend.repositories.records import ConversationRecord, MessageRecord
-from backend.repositories.rows import Column, as_records, chosen_columns
+from backend.repositories.rows import Column, as_records, chosen_columns, row_sequence
 
 Thread = tuple[ConversationRecord, Page[MessageRecord]]
 
@@ -76,14 +75,11 @@ class ThreadRepository:
         if found is None:
             return None
         page, end = found
-        width = len(shape.columns)
-        if width == len(COLUMNS):  # records of some columns take longer rows as they are
-            page = [row[:width] for row in page]
-        messages = as_records(self._connection, MessageRecord, shape.columns, page)
-        # They come in order, but nothing promises it of what is put together.
-        messages.sort(key=message_cursor_key, reverse=asked.window.backward)
+        messages = row_sequence(self._connection, MessageRecord, shape.columns, page)
+        messages = in_order(messages, asked.window)
         messages = await filled(self._connection, self._owner_id, messages)
-        (conversation,) = as_records(self._connection, ConversationRecord, own, [end[width:]])
+        end = end[len(shape.columns) :]
+        (conversation,) = as_records(self._connection, ConversationRecord, own, [end])
         return conversation, page_of(messages, asked.window)
 
 

@@ -69,4 +69,4 @@ async def _last_messages(
         return {each: [] for each in ids}
     window = Window(count, backward=True)
     pages = await unit.messages.pages_by_conversations(ids, ACTIVE_BRANCH, window)
-    return {each: page.rows for each, page in pages.items()}
+    return {each: list(page.rows) for each, page in pages.items()}

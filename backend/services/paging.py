@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -22,6 +22,7 @@ from backend.repositories.pages import (
     page_size,
 )
 from backend.repositories.records import ConversationRecord, MessageRecord
+from backend.repositories.thin import getter, raw_of
 
 OrderField = Literal["last_activity", "created_at", "title"]
 # The letter marks the order in its cursors; upper case where it descends.
@@ -76,7 +77,6 @@ class _MessageCursors(dict[int, str]):
 
 
 _message_cursors = _MessageCursors()
-_added_revision = attrgetter("added_revision")
 
 
 def message_cursor(row: MessageRecord) -> str:
@@ -84,9 +84,10 @@ def message_cursor(row: MessageRecord) -> str:
     return _message_cursors[row.added_revision]
 
 
-def message_cursors(rows: Iterable[MessageRecord]) -> Iterable[str]:
+def message_cursors(rows: Sequence[MessageRecord]) -> Iterable[str]:
     """The cursors of messages."""
-    return map(_message_cursors.__getitem__, map(_added_revision, rows))
+    added = map(getter(rows, "added_revision"), raw_of(rows))
+    return map(_message_cursors.__getitem__, added)
 
 
 @lru_cache(maxsize=256)

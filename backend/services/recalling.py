@@ -128,7 +128,7 @@ class Recaller:
             excluded_conversation_ids=(conversation_id,) if recall.scope == "others" else (),
         )
         page = await self._search.search(viewer, query, mode="hybrid", chosen=chosen, first=DEPTH)
-        return query, page.rows
+        return query, list(page.rows)
 
     async def choose(
         self,

@@ -155,4 +155,4 @@ async def one_page(
     window = conversation_window(order, **asked)
     async with store.read(viewer) as unit:
         page = await unit.conversations.page(ConversationFilter(), order, window)
-    return page.rows, page.has_previous if backward else page.has_next
+    return list(page.rows), page.has_previous if backward else page.has_next

@@ -135,7 +135,7 @@ async def active_branch(store: Store, viewer: Viewer, conversation_id: str) -> l
         pages = await unit.messages.pages_by_conversations(
             [conversation_id], MessageScope(), Window(size=100_000)
         )
-    return pages[conversation_id].rows
+    return list(pages[conversation_id].rows)
 
 
 def contents(rows: Sequence[MessageRecord]) -> list[str]:

@@ -6,6 +6,7 @@ asynchronous fields below it; those it hands to the run, with the object they be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -284,9 +285,10 @@ class _Compiler:
         names = {name: self._source.fresh("p") for name in plain.names}
         columns = {name: self._source.fresh("p") for name in plain.columns}
         values = f"({', '.join(names.values())})" if len(names) > 1 else names[plain.names[0]]
-        sources = [views.columns[name].format(owner=owner) for name in columns]
-        targets = ", ".join([row, values, *columns.values()])
-        header = f"for {targets} in zip({', '.join([rows, picked, *sources])}, strict=True)"
+        sources = {values: picked}
+        sources |= {
+            place: views.columns[name].format(owner=owner) for name, place in columns.items()
+        }
         # The same fields once more, of which there are no more for that.
         count, self._shown[row] = self._selections.count, names
         self._sure = {names[name] for name in plain.texts & names.keys()} | {*columns.values()}
@@ -294,6 +296,11 @@ class _Compiler:
         made = self._object(inner, item_type, row, below, {**spelled, **columns})
         self._selections.count, self._sure = count, set()
         del self._shown[row]
+        if inner.lines or re.search(rf"\b{row}\b", made):
+            sources[row] = rows
+        together = ", ".join(sources.values())
+        together = f"zip({together}, strict=True)" if len(sources) > 1 else picked
+        header = f"for {', '.join(sources)} in {together}"
         with body.block("else:"):
             if not inner.lines:
                 body.line(f"{result} = [{made} {header}]")

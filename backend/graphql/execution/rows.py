@@ -21,7 +21,7 @@ from strawberry.types.field import StrawberryField
 
 from backend.graphql.execution.selections import Details, Fields, Selections
 from backend.graphql.execution.views import ROW, RowViews
-from backend.repositories.thin import stored_places
+from backend.repositories.thin import ThinRows, stored_places
 
 
 class PlainRows(NamedTuple):
@@ -94,14 +94,20 @@ class RowPicker:
     def __call__(self, rows: Sequence[Any]) -> Iterable[Any] | None:
         """The values of each row, a tuple, or the value alone where it is one; None where they
         have to be asked for by name."""
+        if isinstance(rows, ThinRows):
+            take = self._take(rows.kind)
+            return None if take is None else map(take, rows.raw)
         kinds = set(map(type, rows))
         if len(kinds) != 1:
             return None
         (kind,) = kinds
+        take = self._take(kind)
+        return None if take is None else map(take, rows)
+
+    def _take(self, kind: type) -> Callable[[Any], Any] | None:
         if kind not in self._known:
             self._known[kind] = self._taking(kind)
-        take = self._known[kind]
-        return None if take is None else map(take, rows)
+        return self._known[kind]
 
     def _taking(self, kind: type) -> Callable[[Any], Any] | None:
         places = stored_places(kind)

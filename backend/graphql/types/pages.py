@@ -58,7 +58,7 @@ class ConnectionView:
     @property
     def nodes(self) -> list[Any]:
         """The rows."""
-        return self.page.rows
+        return list(self.page.rows)
 
     @property
     def page_info(self) -> "ConnectionView":
