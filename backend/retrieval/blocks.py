@@ -7,7 +7,6 @@ is that of ``postings``; the numbers count from 0 and are raised when the chunks
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -26,10 +25,10 @@ from backend.retrieval.ascii_texts import (
     word_keys,
 )
 from backend.retrieval.documents import in_conversation, with_role
+from backend.retrieval.packs import Row, filled, rows_of
 from backend.retrieval.postings import (
     MAX_FREQUENCY,
     POSTING_BYTES,
-    RUN_LENGTH,
     Run,
     length_code,
     record,
@@ -50,14 +49,12 @@ _RAISED_AT_ONCE = 96 * 1024
 
 
 class Block(NamedTuple):
-    """Chunks numbered from 0: ``data`` holds the postings of all ``terms``, which ascend by code
-    point, one term's after the other's; ``counts`` (32 bits each, little-endian) says how many each
-    has. ``chunks`` have ``length`` terms in all, scope terms left out."""
+    """Chunks numbered from 0: ``data`` holds the postings of all ``rows``, one row's after the
+    other's. ``chunks`` have ``length`` terms in all, scope terms left out."""
 
     chunks: int
     length: int
-    terms: list[str]
-    counts: bytes
+    rows: list[Row]
     data: bytes
 
 
@@ -155,8 +152,7 @@ class _Found:
         return Block(
             len(self.lengths),
             sum(self.lengths),
-            [every[place] for place in order],
-            counts.astype("<u4").tobytes(),
+            rows_of([every[place] for place in order], counts.tolist()),
             self._records(short, long, places),
         )
 
@@ -223,25 +219,13 @@ def _identifiers(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
 _code = lru_cache(maxsize=4096)(length_code)
 
 
-def runs_of(block: Block, first: int) -> Iterator[Run]:
+def stored_rows(block: Block, first: int) -> Iterator[Run]:
     """The rows of a segment, in order, once the first chunk's number is known.
 
     Whoever stores an import only takes slices of the block: NumPy, which it does not use, would be
     16 MiB of its memory.
     """
-    data = _raised(block.data, first)
-    counts = array("I", block.counts)
-    if sys.byteorder == "big":
-        counts.byteswap()
-    step = RUN_LENGTH * POSTING_BYTES
-    begin = 0
-    for term, count in zip(block.terms, counts, strict=True):
-        end = begin + count * POSTING_BYTES
-        # Most terms have one run.
-        for at in range(begin, end, step):
-            number = int.from_bytes(data[at : at + 4], "little")
-            yield Run(term, number, data[at : min(at + step, end)])
-        begin = end
+    return filled(block.rows, _raised(block.data, first))
 
 
 def _raised(data: bytes, first: int) -> bytes:
