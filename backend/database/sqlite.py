@@ -40,10 +40,10 @@ PRAGMAS = {
 LONG_WRITES = {
     # A transaction whose changes outgrow the pages it may keep writes some of them twice. Four
     # times as many took the same processor time, and stayed with the process.
-    "cache_size": "-8192",
+    "cache_size": "-16384",
     # A page that transaction after transaction changes is copied from the log every 16 MiB, not at
     # every commit.
-    "wal_autocheckpoint": "4096",
+    "wal_autocheckpoint": "8192",
 }
 """What differs where transactions are large."""
 
