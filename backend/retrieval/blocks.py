@@ -89,6 +89,15 @@ def _slices(chunks: Iterable[ChunkText]) -> Iterator[list[ChunkText]]:
         yield some
 
 
+class _Numbers(dict[str, int]):
+    """Terms that have no key, by the numbers they get as they come: the upper bits of what is like
+    a key."""
+
+    def __missing__(self, term: str) -> int:
+        number = self[term] = len(self) << NUMBER_BITS
+        return number
+
+
 class _Found:
     """The terms of chunks as they are found: as keys where they fit into one, else by numbers."""
 
@@ -96,7 +105,7 @@ class _Found:
         self.lengths: list[int] = []
         self._keys: list[Keys] = []
         self._added = array("Q")
-        self._ids: dict[str, int] = {}
+        self._ids = _Numbers()
         self._others = array("Q")
 
     def take(self, chunks: Sequence[ChunkText]) -> None:
@@ -108,11 +117,11 @@ class _Found:
         counted = np.array([number for number, _ in others], np.int64)
         holders = np.concatenate([numbers_in(self._keys[-1]), counted]) - first
         self.lengths += np.bincount(holders, minlength=len(chunks)).tolist()
-        for number, chunk in enumerate(chunks, first):
-            others.append((number, in_conversation(chunk.conversation_id)))
-            others.append((number, with_role(chunk.role)))
         for number, term in others:
             self._add(number, term)
+        for number, chunk in enumerate(chunks, first):
+            self._others.append(self._ids[_conversation(chunk.conversation_id)] | number)
+            self._others.append(self._ids[_role(chunk.role)] | number)
 
     def _words(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
         """The terms of texts which have no key of themselves; the keys are kept."""
@@ -132,8 +141,7 @@ class _Found:
         if fits(term):
             self._added.append(key_of(term, number))
         else:
-            held = self._ids.setdefault(term, len(self._ids))
-            self._others.append(held << NUMBER_BITS | number)
+            self._others.append(self._ids[term] | number)
 
     def block(self) -> Block:
         """The block of all that was found."""
@@ -168,7 +176,9 @@ class _Found:
         """The occurrences of terms that have no key, like keys, by rank; these terms, in order."""
         ordered = sorted(self._ids)
         ranks = np.empty(len(ordered), np.uint64)
-        ranks[[self._ids[term] for term in ordered]] = np.arange(len(ordered), dtype=np.uint64)
+        ranks[[self._ids[term] >> NUMBER_BITS for term in ordered]] = np.arange(
+            len(ordered), dtype=np.uint64
+        )
         others = np.array(self._others, np.uint64)
         bits = np.uint64(NUMBER_BITS)
         return ranks[others >> bits] << bits | numbers_in(others).astype(np.uint64), ordered
@@ -217,6 +227,9 @@ def _identifiers(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
 
 
 _code = lru_cache(maxsize=4096)(length_code)
+# Neighbours are of one conversation.
+_conversation = lru_cache(maxsize=16)(in_conversation)
+_role = lru_cache(maxsize=16)(with_role)
 
 
 def stored_rows(block: Block, first: int) -> Iterator[Run]:
