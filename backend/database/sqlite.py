@@ -38,10 +38,10 @@ PRAGMAS = {
 }
 
 LONG_WRITES = {
-    # A transaction whose changes outgrow the pages it may keep writes some of them twice. Four
-    # times as many took the same processor time, and stayed with the process.
+    # A transaction whose changes outgrow the pages it may keep writes some of them twice, and reads
+    # them again. Half as many took two microseconds more a message of an import.
     "cache_size": "-16384",
-    # A page that transaction after transaction changes is copied from the log every 16 MiB, not at
+    # A page that transaction after transaction changes is copied from the log every 32 MiB, not at
     # every commit.
     "wal_autocheckpoint": "8192",
 }
