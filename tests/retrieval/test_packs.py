@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backend.repositories.search_rows import PACK
+from backend.retrieval.analysis import terms
 from backend.retrieval.packs import SHARED, is_pack, of_term, packed, rid_of, unpacked
 from backend.retrieval.postings import POSTING_BYTES, RUN_LENGTH, Run, segment, terms_of, without
 
@@ -45,6 +46,12 @@ def test_a_term_is_in_its_rows_or_in_the_last_pack_that_begins_no_later(
         found = [of_term(term, row.term, row.data) for row in places]
         assert b"".join(found) == b"".join(run.data for run in runs)
         assert all(not of_term(term + "?", row.term, row.data) for row in packs)
+
+
+@given(st.text())
+@example("foo_bar#x/")
+def test_no_term_of_a_text_begins_as_packs_do(text: str) -> None:
+    assert not any(PACK in term for term in terms(PACK + text + PACK + PACK.join(text)))
 
 
 def test_few_rows_hold_many_terms() -> None:
