@@ -41,9 +41,9 @@ LONG_WRITES = {
     # A transaction whose changes outgrow the pages it may keep writes some of them twice. Twice as
     # many save an import two microseconds a message, and stay with the process.
     "cache_size": "-8192",
-    # A page that transaction after transaction changes is copied from the log every 32 MiB, not at
+    # A page that transaction after transaction changes is copied from the log every 16 MiB, not at
     # every commit.
-    "wal_autocheckpoint": "8192",
+    "wal_autocheckpoint": "4096",
 }
 """What differs where transactions are large."""
 
