@@ -106,7 +106,10 @@ class SearchSegment(Base):
 
 
 class SearchPostings(Base):
-    """A run of one term's postings in a segment; ``first_number`` bounds its numbers from below."""
+    """A run of one term's postings in a segment; ``first_number`` bounds its numbers from below.
+
+    Or several terms' short runs: ``term`` then begins with what begins no term, see ``packs``.
+    """
 
     __tablename__ = "search_postings"
 

@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.sending import send
 from backend.repositories.dialects import takes_plain
+from backend.repositories.many_rows import TOGETHER, insert_together
 
 ROWS = 500
 """Values a statement names at the most."""
 
 AT_ONCE = 4000
 """Rows sent together. The driver's thread stores them, and lets go of the interpreter's lock at
-each; others on the event loop wait for no more than a look at all."""
+each statement; others on the event loop wait for no more than a look at all."""
 
 
 async def insert_rows(
@@ -30,31 +31,10 @@ async def insert_rows(
     statement, converters = _prepared(table, names, connection.dialect)
     for start in range(0, len(rows), AT_ONCE):
         chunk = _values(rows[start : start + AT_ONCE], converters)
-        await send(connection, statement, chunk)
-
-
-async def insert_given(
-    connection: AsyncConnection,
-    table: Any,
-    names: tuple[str, ...],
-    owner_id: int,
-    rows: Sequence[tuple[Any, ...]],
-) -> None:
-    """Stores an owner's rows given as the driver takes them, ``names`` without the owner.
-
-    They go as one statement, which keeps nobody on the event loop waiting: there it costs a check
-    of each row, and the driver's thread lets go of the interpreter's lock at each.
-    """
-    if rows:
-        await send(connection, _of_owner(table, names, owner_id), rows)
-
-
-@lru_cache(maxsize=64)
-def _of_owner(table: Table, names: tuple[str, ...], owner_id: int) -> str:
-    places = ", ".join("?" * len(names))
-    columns = ", ".join(("owner_id", *names))
-    # Names of our own and a number.
-    return f"INSERT INTO {table.name} ({columns}) VALUES ({owner_id}, {places})"  # noqa: S608
+        if len(chunk) >= TOGETHER and takes_plain(connection.dialect):
+            await insert_together(connection, table, names, chunk)
+        else:
+            await send(connection, statement, chunk)
 
 
 def _values(

@@ -21,8 +21,9 @@ from backend.models import (
     MessageVersion,
     Owner,
 )
-from backend.repositories.bulk import ROWS, insert_given, insert_rows
+from backend.repositories.bulk import ROWS, insert_rows
 from backend.repositories.dialects import takes_plain
+from backend.repositories.many_rows import insert_together
 from backend.repositories.plain_messages import PlainMessages, ids_of, joined
 from backend.repositories.records import (
     ConversationRecord,
@@ -194,10 +195,11 @@ class ImportRepository:
 
     async def _insert_messages(self, messages: Sequence[MessageRecord]) -> None:
         table, fields = Message.__table__, MessageRecord._fields
-        if isinstance(messages, PlainMessages) and takes_plain(self._connection.dialect):
+        plain = messages.plain if isinstance(messages, PlainMessages) else None
+        if plain and takes_plain(self._connection.dialect):
             with _refusals():
-                rows = messages.plain
-                await insert_given(self._connection, table, fields, self._owner_id, rows)
+                # However many: nobody on the event loop waits for more than a look at all.
+                await insert_together(self._connection, table, fields, plain, self._owner_id)
         else:
             await self._insert(table, fields, messages)
 

@@ -17,6 +17,7 @@ from backend.models import (
     SearchPending,
 )
 from backend.repositories.dialect_lists import fetched, gathered, given
+from backend.repositories.search_rows import PACK
 
 NEIGHBOURS_BEFORE = 4
 NEIGHBOURS_AFTER = 2
@@ -53,11 +54,12 @@ _found_chunk: Callable[[list[Any]], FoundChunk] = partial(tuple.__new__, FoundCh
 
 
 class Runs(NamedTuple):
-    """Of the segments: how many chunks and terms they hold, and the runs of each term asked for."""
+    """Of the segments: how many chunks and terms they hold, and for each term asked for the rows,
+    term and data, that may hold its postings."""
 
     chunks: int
     terms: int
-    by_term: dict[str, list[bytes]]
+    by_term: dict[str, list[tuple[str, bytes]]]
 
 
 _STATE = """
@@ -65,12 +67,15 @@ SELECT next_number, (SELECT {lines} CAST(p.number AS TEXT) || ' ' || p.terms {en
                      FROM search_pending p WHERE p.owner_id = :owner) AS pending
 FROM search_indexes WHERE owner_id = :owner
 """
-# The owner's segments alone are joined to postings, which know no owner.
+# The owner's segments alone are joined to postings, which know no owner. The pack that may hold a
+# term is the last one that begins no later.
 _RUNS = """
-SELECT s.id, s.chunks, s.terms, p.term, p.data
+SELECT s.id, s.chunks, s.terms, words.value, p.term, p.data
 FROM search_segments s
 {join} {words} ON true
-LEFT JOIN search_postings p ON p.segment_id = s.id AND p.term = words.value
+LEFT JOIN search_postings p ON p.segment_id = s.id AND p.term IN (words.value,
+   (SELECT MAX(q.term) FROM search_postings q WHERE q.segment_id = s.id
+        AND q.term >= :pack AND q.term <= CAST(:pack AS TEXT) || words.value))
 WHERE s.owner_id = :owner AND s.ready {true}
 """
 _COLUMNS = (
@@ -117,14 +122,15 @@ class SearchRepository:
     async def runs(self, terms: Sequence[str]) -> Runs:
         """The postings of these terms, of which there is one at least, in one statement: it sees a
         merge done or not begun."""
-        parameters = {"owner": self._owner_id, "words": given(self._connection, terms)}
+        words = given(self._connection, terms)
+        parameters = {"owner": self._owner_id, "words": words, "pack": PACK}
         rows = await fetched(self._connection, _RUNS, parameters, {"words": "text"})
         sums: dict[int, tuple[int, int]] = {}
-        by_term: dict[str, list[bytes]] = {}
-        for segment, chunks, length, term, data in rows:
+        by_term: dict[str, list[tuple[str, bytes]]] = {}
+        for segment, chunks, length, wanted, term, data in rows:
             sums[segment] = (chunks, length)
             if term is not None:
-                by_term.setdefault(term, []).append(data)
+                by_term.setdefault(wanted, []).append((term, data))
         return Runs(
             sum(chunks for chunks, _ in sums.values()),
             sum(length for _, length in sums.values()),

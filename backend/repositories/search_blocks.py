@@ -25,18 +25,18 @@ ChunkPlace = tuple[str, int, int, int, int]
 """A message's id, the chunk's place in it from 0, its start and end, its length in terms."""
 
 
-SegmentRun = tuple[str, int, bytes]
-"""A row of a segment: a term, a first number, postings."""
+SegmentRow = tuple[str, int, bytes]
+"""A row of a segment: a term, a first number, postings or a pack of them."""
 
 
 class PreparedSegment(NamedTuple):
-    """All chunks of some messages, and their postings: ``runs`` gives the segment's rows, once it
+    """All chunks of some messages, and their postings: ``rows`` gives the segment's rows, once it
     is known what number the first chunk gets."""
 
     message_ids: list[str]
     chunks: list[ChunkPlace]
     terms: int
-    runs: Callable[[int], Iterable[SegmentRun]]
+    rows: Callable[[int], Iterable[SegmentRow]]
 
 
 async def store_chunks(

@@ -84,8 +84,8 @@ class IndexCheckRepository:
             async for number, terms in rows:
                 yield number, terms
 
-    async def runs(self, owner_id: int) -> AsyncGenerator[tuple[int, str, int, bytes], None]:
-        """Every run of the segments that are searched: segment, term, first number, data."""
+    async def rows(self, owner_id: int) -> AsyncGenerator[tuple[int, str, int, bytes], None]:
+        """Every row of the segments that are searched: segment, term, first number, data."""
         chosen = (
             select(
                 SearchPostings.segment_id,

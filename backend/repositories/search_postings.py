@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,18 +13,13 @@ from backend.models.types import SortKey
 from backend.repositories.bulk import insert_rows
 from backend.repositories.dialect_lists import given, statement
 from backend.repositories.search_blocks import ChunkPlace, store_chunks
+from backend.repositories.search_rows import PACK, PostingRow
 
 TERMS_A_STEP = 200
-ROWS_A_STEP = 2000
+PACKS_A_STEP = 2
+"""Of one segment; one holds some hundred terms."""
 
-
-class PostingRow(NamedTuple):
-    """A run of one term in one segment."""
-
-    segment_id: int
-    term: str
-    first_number: int
-    data: bytes
+ROWS_A_STEP = 500
 
 
 class SegmentRecord(NamedTuple):
@@ -54,16 +49,38 @@ FROM search_segments s
        WHERE q.segment_id = s.id AND q.term = terms.value AND q.first_number <= :low), 0)
 WHERE s.owner_id = :owner AND s.first_number <= :high AND s.last_number >= :low
 """
+# The pack that may hold a term is the last one that begins no later.
+_PACKS_HOLDING = """
+SELECT p.segment_id, p.term, p.first_number, p.data
+FROM (SELECT DISTINCT s.id, (SELECT MAX(q.term) FROM search_postings q WHERE q.segment_id = s.id
+          AND q.term >= :pack AND q.term <= CAST(:pack AS TEXT) || terms.value) AS term
+      FROM search_segments s {join} {terms} ON true
+      WHERE s.owner_id = :owner AND s.first_number <= :high AND s.last_number >= :low) packs
+{join} search_postings p ON p.segment_id = packs.id AND p.term = packs.term
+"""
 _STEP_END = """
 SELECT MIN(t) AS term FROM (
-  SELECT (SELECT p.term FROM search_postings p WHERE p.segment_id = s.id AND p.term > :after
+  SELECT (SELECT p.term FROM search_postings p
+          WHERE p.segment_id = s.id AND p.term > :after AND p.term < :pack
           ORDER BY p.term, p.first_number LIMIT 1 OFFSET :size) AS t
+  FROM search_segments s WHERE s.id IN (SELECT value FROM {sources})
+  UNION ALL
+  SELECT (SELECT substr(p.term, 2) FROM search_postings p
+          WHERE p.segment_id = s.id AND p.term > CAST(:pack AS TEXT) || :after
+          ORDER BY p.term LIMIT 1 OFFSET :packs) AS t
   FROM search_segments s WHERE s.id IN (SELECT value FROM {sources})) ends
 """
 _STEP = """
 SELECT p.segment_id, p.term, p.first_number, p.data
 FROM {sources} {join} search_postings p ON p.segment_id = sources.value
-WHERE p.term > :after
+WHERE p.term > :after AND p.term <= :upto
+UNION ALL
+SELECT p.segment_id, p.term, p.first_number, p.data
+FROM {sources} {join} search_postings p ON p.segment_id = sources.value
+  AND p.term >= COALESCE((SELECT MAX(q.term) FROM search_postings q
+      WHERE q.segment_id = sources.value
+        AND q.term >= :pack AND q.term <= CAST(:pack AS TEXT) || :after), :pack)
+  AND p.term <= CAST(:pack AS TEXT) || :upto
 """
 
 
@@ -110,7 +127,7 @@ class SegmentRepository:
         return (await self._connection.execute(made)).scalar_one()
 
     async def insert_postings(self, rows: Sequence[tuple[int, str, int, bytes]]) -> None:
-        """Stores runs."""
+        """Stores rows."""
         await insert_rows(self._connection, SearchPostings.__table__, PostingRow._fields, rows)
 
     async def insert_chunks(self, first: int, chunks: Sequence[ChunkPlace]) -> None:
@@ -140,21 +157,23 @@ class SegmentRepository:
         await self.flushed_to(numbers[-1])
 
     async def holding(self, terms: Sequence[str], low: int, high: int) -> list[PostingRow]:
-        """The runs of these terms that may hold chunks from ``low`` to ``high``, of any segment."""
-        made = statement(self._connection, _HOLDING, {"terms": "text"}, ("low", "high"))
-        rows = await self._connection.execute(
-            made,
-            {
-                "owner": self._owner_id,
-                "terms": given(self._connection, terms),
-                "low": low,
-                "high": high,
-            },
-        )
-        return [PostingRow._make(row) for row in rows]
+        """The rows of these terms that may hold chunks from ``low`` to ``high``, of any segment;
+        of packs those that may hold one of the terms."""
+        chosen = {
+            "owner": self._owner_id,
+            "terms": given(self._connection, terms),
+            "low": low,
+            "high": high,
+        }
+        runs = await self._rows(_HOLDING, chosen)
+        return runs + await self._rows(_PACKS_HOLDING, {**chosen, "pack": PACK})
+
+    async def _rows(self, template: str, chosen: dict[str, Any]) -> list[PostingRow]:
+        made = statement(self._connection, template, {"terms": "text"}, ("low", "high"))
+        return [PostingRow._make(row) for row in await self._connection.execute(made, chosen)]
 
     async def replace(self, rows: Sequence[PostingRow]) -> None:
-        """Gives runs other data; those without any are deleted."""
+        """Gives rows other data; those without any are deleted."""
         keys = [
             {
                 "segment": row.segment_id,
@@ -192,17 +211,19 @@ class SegmentRepository:
     async def merge_step(
         self, sources: Sequence[int], after: str
     ) -> tuple[list[PostingRow], str | None]:
-        """The runs of the next terms after one, and the last of these terms; None at the end."""
+        """The rows of the next terms after one, and the last of these terms; None at the end. Packs
+        may hold terms before and after these, too."""
         given_sources = given(self._connection, sources)
-        end = statement(self._connection, _STEP_END, {"sources": "bigint"}, ("size",))
-        parameters = {"after": after, "sources": given_sources}
+        kinds = {"sources": "bigint"}
+        end = statement(self._connection, _STEP_END, kinds, ("size", "packs"))
+        parameters = {"after": after, "sources": given_sources, "pack": PACK}
         upto = await self._connection.scalar(
-            end.columns(term=SortKey), {**parameters, "size": TERMS_A_STEP}
+            end.columns(term=SortKey),
+            {**parameters, "size": TERMS_A_STEP, "packs": PACKS_A_STEP},
         )
-        template = _STEP if upto is None else _STEP + "AND p.term <= :upto"
-        made = statement(self._connection, template, {"sources": "bigint"})
-        bounds = {} if upto is None else {"upto": upto}
-        rows = await self._connection.execute(made, {**parameters, **bounds})
+        made = statement(self._connection, _STEP, kinds)
+        # All terms come before those of packs.
+        rows = await self._connection.execute(made, {**parameters, "upto": upto or PACK})
         return [PostingRow._make(row) for row in rows], upto
 
     async def switch(self, target: int, sources: Sequence[int]) -> bool:

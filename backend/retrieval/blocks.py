@@ -7,7 +7,6 @@ is that of ``postings``; the numbers count from 0 and are raised when the chunks
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -26,10 +25,10 @@ from backend.retrieval.ascii_texts import (
     word_keys,
 )
 from backend.retrieval.documents import in_conversation, with_role
+from backend.retrieval.packs import Row, filled, rows_of
 from backend.retrieval.postings import (
     MAX_FREQUENCY,
     POSTING_BYTES,
-    RUN_LENGTH,
     Run,
     length_code,
     record,
@@ -50,14 +49,12 @@ _RAISED_AT_ONCE = 96 * 1024
 
 
 class Block(NamedTuple):
-    """Chunks numbered from 0: ``data`` holds the postings of all ``terms``, which ascend by code
-    point, one term's after the other's; ``counts`` (32 bits each, little-endian) says how many each
-    has. ``chunks`` have ``length`` terms in all, scope terms left out."""
+    """Chunks numbered from 0: ``data`` holds the postings of all ``rows``, one row's after the
+    other's. ``chunks`` have ``length`` terms in all, scope terms left out."""
 
     chunks: int
     length: int
-    terms: list[str]
-    counts: bytes
+    rows: list[Row]
     data: bytes
 
 
@@ -92,6 +89,15 @@ def _slices(chunks: Iterable[ChunkText]) -> Iterator[list[ChunkText]]:
         yield some
 
 
+class _Numbers(dict[str, int]):
+    """Terms that have no key, by the numbers they get as they come: the upper bits of what is like
+    a key."""
+
+    def __missing__(self, term: str) -> int:
+        number = self[term] = len(self) << NUMBER_BITS
+        return number
+
+
 class _Found:
     """The terms of chunks as they are found: as keys where they fit into one, else by numbers."""
 
@@ -99,7 +105,7 @@ class _Found:
         self.lengths: list[int] = []
         self._keys: list[Keys] = []
         self._added = array("Q")
-        self._ids: dict[str, int] = {}
+        self._ids = _Numbers()
         self._others = array("Q")
 
     def take(self, chunks: Sequence[ChunkText]) -> None:
@@ -111,11 +117,11 @@ class _Found:
         counted = np.array([number for number, _ in others], np.int64)
         holders = np.concatenate([numbers_in(self._keys[-1]), counted]) - first
         self.lengths += np.bincount(holders, minlength=len(chunks)).tolist()
-        for number, chunk in enumerate(chunks, first):
-            others.append((number, in_conversation(chunk.conversation_id)))
-            others.append((number, with_role(chunk.role)))
         for number, term in others:
             self._add(number, term)
+        for number, chunk in enumerate(chunks, first):
+            self._others.append(self._ids[_conversation(chunk.conversation_id)] | number)
+            self._others.append(self._ids[_role(chunk.role)] | number)
 
     def _words(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
         """The terms of texts which have no key of themselves; the keys are kept."""
@@ -135,8 +141,7 @@ class _Found:
         if fits(term):
             self._added.append(key_of(term, number))
         else:
-            held = self._ids.setdefault(term, len(self._ids))
-            self._others.append(held << NUMBER_BITS | number)
+            self._others.append(self._ids[term] | number)
 
     def block(self) -> Block:
         """The block of all that was found."""
@@ -155,8 +160,7 @@ class _Found:
         return Block(
             len(self.lengths),
             sum(self.lengths),
-            [every[place] for place in order],
-            counts.astype("<u4").tobytes(),
+            rows_of([every[place] for place in order], counts.tolist()),
             self._records(short, long, places),
         )
 
@@ -172,7 +176,9 @@ class _Found:
         """The occurrences of terms that have no key, like keys, by rank; these terms, in order."""
         ordered = sorted(self._ids)
         ranks = np.empty(len(ordered), np.uint64)
-        ranks[[self._ids[term] for term in ordered]] = np.arange(len(ordered), dtype=np.uint64)
+        ranks[[self._ids[term] >> NUMBER_BITS for term in ordered]] = np.arange(
+            len(ordered), dtype=np.uint64
+        )
         others = np.array(self._others, np.uint64)
         bits = np.uint64(NUMBER_BITS)
         return ranks[others >> bits] << bits | numbers_in(others).astype(np.uint64), ordered
@@ -221,27 +227,18 @@ def _identifiers(pieces: Sequence[Piece]) -> Iterator[tuple[int, str]]:
 
 
 _code = lru_cache(maxsize=4096)(length_code)
+# Neighbours are of one conversation.
+_conversation = lru_cache(maxsize=16)(in_conversation)
+_role = lru_cache(maxsize=16)(with_role)
 
 
-def runs_of(block: Block, first: int) -> Iterator[Run]:
+def stored_rows(block: Block, first: int) -> Iterator[Run]:
     """The rows of a segment, in order, once the first chunk's number is known.
 
     Whoever stores an import only takes slices of the block: NumPy, which it does not use, would be
     16 MiB of its memory.
     """
-    data = _raised(block.data, first)
-    counts = array("I", block.counts)
-    if sys.byteorder == "big":
-        counts.byteswap()
-    step = RUN_LENGTH * POSTING_BYTES
-    begin = 0
-    for term, count in zip(block.terms, counts, strict=True):
-        end = begin + count * POSTING_BYTES
-        # Most terms have one run.
-        for at in range(begin, end, step):
-            number = int.from_bytes(data[at : at + 4], "little")
-            yield Run(term, number, data[at : min(at + step, end)])
-        begin = end
+    return filled(block.rows, _raised(block.data, first))
 
 
 def _raised(data: bytes, first: int) -> bytes:

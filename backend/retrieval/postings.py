@@ -3,7 +3,8 @@
 A *chunk* is a message or a piece of a long one; an owner's chunks are numbered upwards from 1. A
 *posting* is six bytes, little-endian: the chunk's number (32 bits), the term's frequency in it
 (8 bits, 255 standing for more) and a code for the chunk's length (8 bits). A *run* is up to
-``RUN_LENGTH`` postings of one term in ascending order: a row of the table of postings.
+``RUN_LENGTH`` postings of one term in ascending order: a row of the table of postings, or, where it
+is short, a part of one that it shares with its neighbours (``packs``).
 
 New chunks wait as plain terms; many at a time become a *segment*, which is written once, and
 segments of like size are merged into larger ones (a log-structured merge tree, O'Neil et al. 1996),

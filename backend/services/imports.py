@@ -18,7 +18,7 @@ from backend.formats.reader import open_documents, read_documents, read_value
 from backend.repositories.imports import RowsRefused
 from backend.repositories.search_blocks import PreparedSegment
 from backend.repositories.store import Store
-from backend.retrieval.blocks import runs_of
+from backend.retrieval.blocks import stored_rows
 from backend.security.viewer import Viewer
 from backend.services.import_batches import Batch, ImportFailure, ImportItem, batches, block_of
 from backend.services.import_index import IndexBlock
@@ -61,8 +61,8 @@ class ImportOptions:
 
 
 def _segment(block: IndexBlock) -> PreparedSegment:
-    runs = partial(runs_of, block.block)
-    return PreparedSegment(block.message_ids, block.chunks, block.block.length, runs)
+    rows = partial(stored_rows, block.block)
+    return PreparedSegment(block.message_ids, block.chunks, block.block.length, rows)
 
 
 class ImportService:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from backend.repositories.search_checks import IndexCheckRepository
 from backend.repositories.search_index import StoredChunk
 from backend.repositories.store import Store
-from backend.retrieval.postings import decode, length_code, lengths
+from backend.retrieval.packs import unpacked
+from backend.retrieval.postings import Run, decode, length_code, lengths
 from backend.services.indexing import terms_again
 
 NAME = "the search index"
@@ -77,7 +78,7 @@ async def _found(repository: IndexCheckRepository, owner_id: int, next_number: i
     segments: dict[int, set[int]] = {}
     async for number, joined in repository.pending(owner_id):
         sums[min(number, next_number)] += np.uint64(_sum_of(joined))
-    async for segment, term, first, data in repository.runs(owner_id):
+    async for segment, term, first, data in _runs(repository, owner_id):
         postings = decode([data])
         numbers = np.minimum(postings.numbers, next_number)
         codes = np.searchsorted(lengths(), postings.lengths).astype(np.uint64)
@@ -87,6 +88,15 @@ async def _found(repository: IndexCheckRepository, owner_id: int, next_number: i
         np.add.at(sums, numbers, values)
         segments.setdefault(segment, set()).update(postings.numbers.tolist())
     return _Found(sums, segments)
+
+
+async def _runs(
+    repository: IndexCheckRepository, owner_id: int
+) -> AsyncGenerator[tuple[int, str, int, bytes], None]:
+    """Every run of an index with its segment and a number that bounds it from below."""
+    async for segment, term, first, data in repository.rows(owner_id):
+        for run in unpacked(Run(term, first, data)):
+            yield segment, run.term, run.first_number, run.data
 
 
 def _weights(frequencies: NDArray[np.uint64], codes: NDArray[np.uint64]) -> NDArray[np.uint64]:

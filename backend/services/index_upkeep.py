@@ -21,8 +21,10 @@ from backend.repositories.search_owners import (
     owner_is_indexed,
     unindexed_messages,
 )
-from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
+from backend.repositories.search_postings import SegmentRecord, SegmentRepository
+from backend.repositories.search_rows import PostingRow
 from backend.repositories.store import Store, WriteUnit
+from backend.retrieval.packs import packed, unpacked
 from backend.retrieval.postings import Run, merge
 from backend.retrieval.segments import PENDING_CHUNKS, Segment, plan_merge
 from backend.services.indexing import INLINE_CHUNKS, IndexingService, Made, flush, made
@@ -147,9 +149,9 @@ class IndexUpkeep:
             async with held(self._store, owner_id) as unit:
                 if not await unit.segments.exists(target):
                     return False  # Another process took it for what a crash had left.
-                rows, after = await unit.segments.merge_step(sources, after)
-                runs = await anyio.to_thread.run_sync(_merged, rows)
-                await unit.segments.insert_postings([PostingRow(target, *run) for run in runs])
+                begin, (rows, after) = after, await unit.segments.merge_step(sources, after)
+                merged = await anyio.to_thread.run_sync(_merged, rows, begin, after)
+                await unit.segments.insert_postings([PostingRow(target, *row) for row in merged])
         async with held(self._store, owner_id) as unit:
             return await unit.segments.switch(target, sources)
 
@@ -199,8 +201,11 @@ def _is_enough(state: IndexState | None) -> bool:
     return state is not None and state.next_number - 1 - state.flushed_number >= PENDING_CHUNKS
 
 
-def _merged(rows: Sequence[PostingRow]) -> list[Run]:
-    return list(merge(Run(row.term, row.first_number, row.data) for row in rows))
+def _merged(rows: Sequence[PostingRow], after: str, upto: str | None) -> list[Run]:
+    """The rows of the terms above one, up to another, of all segments."""
+    runs = (run for row in rows for run in unpacked(Run(*row[1:])))
+    chosen = (run for run in runs if after < run.term and (upto is None or run.term <= upto))
+    return list(packed(merge(chosen)))
 
 
 def _sum_of(segments: Sequence[Segment]) -> SegmentRecord:

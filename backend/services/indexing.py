@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 import anyio.to_thread
 
-from backend.repositories.search_blocks import PreparedSegment, SegmentRun
+from backend.repositories.search_blocks import PreparedSegment, SegmentRow
 from backend.repositories.search_changes import text_of
 from backend.repositories.search_index import MessageText, NewChunk, Reserved, StoredChunk
-from backend.repositories.search_postings import PostingRow, SegmentRecord, SegmentRepository
+from backend.repositories.search_postings import SegmentRecord, SegmentRepository
+from backend.repositories.search_rows import PostingRow
 from backend.repositories.store import Store, WriteUnit
 from backend.retrieval.analysis import VERSION
 from backend.retrieval.documents import Indexed, indexed
-from backend.retrieval.postings import SCOPE, Run, decode, segment, terms_of, without, word_count
+from backend.retrieval.packs import rid_of, unpacked
+from backend.retrieval.postings import SCOPE, Run, decode, segment, terms_of, word_count
 from backend.retrieval.segments import PENDING_CHUNKS
 from backend.services.chunking import own_content, ranges
 
@@ -27,7 +29,7 @@ BATCH = 500
 ASIDE = 50
 """Texts from which on their analysis is done in a thread."""
 
-RUNS_AT_ONCE = 4000
+ROWS_AT_ONCE = 4000
 """Rows of postings that are made, in a thread, before they are stored."""
 
 _ROLE = f"{SCOPE}r:"
@@ -103,8 +105,8 @@ class IndexingService:
         await unit.segments.insert_chunks(reserved.first, prepared.chunks)
         row = SegmentRecord(0, reserved.first, last, count, prepared.terms)
         segment_id = await unit.segments.insert(row, ready=True)
-        runs = iter(prepared.runs(reserved.first))
-        while rows := await anyio.to_thread.run_sync(_next_rows, segment_id, runs):
+        left = iter(prepared.rows(reserved.first))
+        while rows := await anyio.to_thread.run_sync(_next_rows, segment_id, left):
             await unit.segments.insert_postings(rows)
         await unit.segments.flushed_to(last)
         if self.for_vectors is not None:
@@ -116,8 +118,8 @@ class IndexingService:
         self.wake.set()
 
 
-def _next_rows(segment_id: int, runs: Iterator[SegmentRun]) -> list[tuple[int, str, int, bytes]]:
-    return [(segment_id, *run) for run in islice(runs, RUNS_AT_ONCE)]
+def _next_rows(segment_id: int, rows: Iterator[SegmentRow]) -> list[tuple[int, str, int, bytes]]:
+    return [(segment_id, *row) for row in islice(rows, ROWS_AT_ONCE)]
 
 
 def chunks_of(texts: Iterable[MessageText]) -> list[NewChunk]:
@@ -209,17 +211,20 @@ async def _take_words_out(segments: SegmentRepository, gone: Sequence[StoredChun
     terms = iter(holders)
     while batch := list(islice(terms, BATCH)):
         rows = await segments.holding(batch, low, high)
-        changed = [row._replace(data=without(row.data, holders[row.term])) for row in rows]
+        changed = [row._replace(data=rid_of(Run(*row[1:]), holders)) for row in rows]
         await segments.replace(
             [new for old, new in zip(rows, changed, strict=True) if new.data != old.data]
         )
         for row in rows:
-            if row.term.startswith(_ROLE):
-                await _shrink(segments, row, lengths)
+            for run in unpacked(Run(*row[1:])):
+                if run.term.startswith(_ROLE):
+                    await _shrink(segments, row.segment_id, run, lengths)
 
 
-async def _shrink(segments: SegmentRepository, row: PostingRow, lengths: Mapping[int, int]) -> None:
+async def _shrink(
+    segments: SegmentRepository, segment_id: int, run: Run, lengths: Mapping[int, int]
+) -> None:
     """Every chunk has one role, so the runs of the roles tell which segment it was in."""
-    held = [lengths[n] for n in decode([row.data]).numbers.tolist() if n in lengths]
+    held = [lengths[n] for n in decode([run.data]).numbers.tolist() if n in lengths]
     if held:
-        await segments.shrink(row.segment_id, len(held), sum(held))
+        await segments.shrink(segment_id, len(held), sum(held))

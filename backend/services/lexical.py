@@ -12,6 +12,7 @@ from backend.repositories.search import FoundChunk, Runs
 from backend.repositories.store import ReadUnit
 from backend.retrieval.documents import in_conversation, is_scope, with_role
 from backend.retrieval.fusion import DEPTH
+from backend.retrieval.packs import of_term
 from backend.retrieval.postings import Postings, decode, waiting, waiting_lengths
 from backend.retrieval.queries import Query
 from backend.retrieval.ranking import (
@@ -254,7 +255,8 @@ def _postings(
     fresh = waiting(pending, terms)
     found = {}
     for term in terms:
-        held = runs.by_term.get(term, [])
+        rows = runs.by_term.get(term, ())
+        held = [data for row in rows if (data := of_term(term, *row))]
         if held or term in fresh:
             # A chunk that is in a segment by now may also have been seen waiting.
             found[term] = decode([*held, fresh.get(term, b"")]).below(next_number)

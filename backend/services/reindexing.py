@@ -14,7 +14,8 @@ import anyio.to_thread
 
 from backend.repositories.search_index import StoredChunk
 from backend.repositories.search_owners import IndexState
-from backend.repositories.search_postings import PostingRow, SegmentRecord
+from backend.repositories.search_postings import SegmentRecord
+from backend.repositories.search_rows import PostingRow
 from backend.repositories.store import Store, WriteUnit
 from backend.retrieval.analysis import VERSION
 from backend.retrieval.postings import Run, segment, word_count

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from backend.retrieval.analysis import identifiers
 from backend.retrieval.ascii_texts import suspects
-from backend.retrieval.blocks import ChunkText, block_of, runs_of
+from backend.retrieval.blocks import ChunkText, block_of, stored_rows
 from backend.retrieval.documents import indexed
+from backend.retrieval.packs import packed, unpacked
 from backend.retrieval.postings import RUN_LENGTH, length_code, segment, word_count
 
 TEXTS = st.one_of(
@@ -51,12 +52,15 @@ def test_a_block_is_the_segment_of_its_chunks(chunks: list[ChunkText], first: in
     assert lengths == [length for _, length in alone]
     assert block.length == sum(word_count(joined) for joined, _ in alone)
     numbered = [(number, joined) for number, (joined, _) in enumerate(alone, first)]
-    assert list(runs_of(block, first)) == list(segment(numbered))
+    rows = list(stored_rows(block, first))
+    assert rows == list(packed(segment(numbered)))
+    assert [run for row in rows for run in unpacked(row)] == list(segment(numbered))
 
 
 def test_lengths_are_coded_as_in_a_segment() -> None:
     block, _ = block_of([ChunkText("a b c", "d", "c1", "user")])
-    assert {data[5] for _, _, data in runs_of(block, 1)} == {length_code(4)}
+    runs = [run for row in stored_rows(block, 1) for run in unpacked(row)]
+    assert {run.data[5] for run in runs} == {length_code(4)}
 
 
 @given(st.lists(st.text("aA0_-#+. @:/b\x00\x01", max_size=8)))

@@ -12,7 +12,8 @@ from backend.database.database import Database
 from backend.errors import Invalid
 from backend.models import Owner
 from backend.repositories.store import Store
-from backend.retrieval.postings import decode
+from backend.retrieval.packs import unpacked
+from backend.retrieval.postings import Run, decode
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 from backend.services.conversations import ConversationChanges
@@ -44,10 +45,11 @@ async def held_terms(database: Database) -> set[str]:
     """Every term that any table of the index holds."""
     async with database.read() as connection:
         waiting = await connection.scalars(sa.text("SELECT terms FROM search_pending"))
-        runs = await connection.execute(sa.text("SELECT term, data FROM search_postings"))
+        rows = await connection.execute(sa.text("SELECT term, 0, data FROM search_postings"))
+        runs = [run for row in rows for run in unpacked(Run(*row))]
         return {
             *(term for joined in waiting for term in joined.split()),
-            *(term for term, data in runs if len(decode([data]))),
+            *(run.term for run in runs if len(decode([run.data]))),
         }
 
 
