@@ -13,6 +13,7 @@ from typing import Any
 
 from graphql import (
     GraphQLBoolean,
+    GraphQLError,
     GraphQLID,
     GraphQLInputField,
     GraphQLInputObjectType,
@@ -96,7 +97,10 @@ def _object(type_: GraphQLInputObjectType, above: tuple[GraphQLInputType, ...]) 
             found = coerced[kept_as] = coerce(given)
             if found is Undefined:
                 return Undefined
-        return out(coerced)
+        try:
+            return out(coerced)
+        except GraphQLError:
+            return Undefined
 
     return coerce_object
 
