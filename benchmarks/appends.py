@@ -29,6 +29,7 @@ from backend.database.database import Database
 from backend.database.migrate import migrate
 from backend.repositories.gathering import Gathering
 from backend.security.viewer import Viewer
+from benchmarks.clients import ask_again
 from benchmarks.load import cpu_seconds, peak_megabytes, post, request
 from benchmarks.requests import APPEND, ROOT, server
 
@@ -60,12 +61,15 @@ async def measure(
     """
     ids = [await _ask(port, CREATE) for _ in range(clients if apart else 1)]
     targets = [each["createConversation"]["conversation"]["id"] for each in ids]
-    times: list[float] = []
+    bodies = [
+        request(
+            APPEND,
+            input={"conversationId": targets[n % len(targets)], "role": "USER", "content": TEXT},
+        )
+        for n in range(clients)
+    ]
     begun, before = time.perf_counter(), _used(pids)
-    end = begun + seconds
-    await asyncio.gather(
-        *(_append(port, targets[n % len(targets)], end, times) for n in range(clients))
-    )
+    times = await ask_again(port, bodies, b'"userErrors":[]', seconds)
     elapsed = time.perf_counter() - begun
     used = [after - earlier for after, earlier in zip(_used(pids), before, strict=True)]
     counts = [
@@ -99,19 +103,6 @@ def _parent(backend: int) -> list[int]:
         return []
     name, rest = stat.split("(", 1)[1].rsplit(")", 1)
     return [int(rest.split()[1])] if name.startswith("postgres") else []
-
-
-async def _append(port: int, target: str, end: float, times: list[float]) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    given = {"conversationId": target, "role": "USER", "content": TEXT}
-    body = request(APPEND, input=given)
-    while time.perf_counter() < end:
-        begun = time.perf_counter()
-        answer = await post(reader, writer, body)
-        times.append(time.perf_counter() - begun)
-        if b'"userErrors":[]' not in answer:
-            raise RuntimeError(answer[:500].decode())
-    writer.close()
 
 
 async def _ask(port: int, query: str, **variables: Any) -> Any:

@@ -32,6 +32,7 @@ else:
     frames = Lazy("backend.cli.frames")
 
 APPLICATION = "app:create_app"
+SHARING = "backend.cli.turns:SharingLoop"
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 10
 WORKER_SECONDS = 60
@@ -55,6 +56,7 @@ def serve(host: str | None = None, port: int | None = None, workers: int = 1) ->
         APPLICATION,
         factory=True,
         workers=workers,
+        loop=SHARING if workers > 1 else "auto",
         http=CorkedProtocol,
         log_config=log_config(settings),
         ws=cast("type[asyncio.Protocol]", _socket),

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.models import Conversation, Message, SearchChunk, SearchPending
 from backend.repositories.bulk import ROWS, insert_rows
 from backend.repositories.dialect_lists import given, in_words_of
-from backend.repositories.dialect_with import Columns, changes_in_with, prepared
+from backend.repositories.dialect_with import Columns, Rows, changes_in_with, prepared
 from backend.repositories.owners import next_owner_revision
 from backend.repositories.prepared import Prepared, update_rows
 from backend.repositories.records import ConversationRecord, MessageRecord
@@ -51,7 +51,7 @@ _LOCKED, _LAST_PLACES, _STORED_IDS, _FORGET_DELETED = (
     for template in (_LOCK, _LAST, _STORED, _FORGET)
 )
 
-_MESSAGES = Columns(Message, MessageRecord._fields)
+_MESSAGES = Rows(Message, MessageRecord._fields)
 _STATES = Columns(
     Conversation,
     ("id", "revision", "message_count", "updated_at", "last_message_at", "last_activity_at"),
@@ -76,10 +76,8 @@ _ADD = prepared(
     states=_STATES,
 )
 
-_CHUNKS = Columns(
-    SearchChunk, ("message_id", "ordinal", "start_offset", "end_offset", "term_count")
-)
-_TERMS = Columns(SearchPending, ("terms",))
+_CHUNKS = Rows(SearchChunk, ("message_id", "ordinal", "start_offset", "end_offset", "term_count"))
+_TERMS = Rows(SearchPending, ("terms",))
 # Chunks and their terms, numbered by the row of the index in ``i``.
 _INDEXED = """
     indexed AS (

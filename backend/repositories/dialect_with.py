@@ -1,14 +1,16 @@
 """Statements that change several tables at once, on the database whose WITH may do so.
 
 Every statement is a journey to the server and back, which costs more than most of what is done
-there. Rows come as one list for each column.
+there. Rows that are to be found come as one list for each column, those to be stored as JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
+import orjson
 from sqlalchemy import Dialect, Table, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +20,19 @@ from backend.repositories.prepared import Prepared
 def changes_in_with(connection: AsyncConnection) -> bool:
     """Whether these statements can be used."""
     return connection.dialect.name == "postgresql"
+
+
+class Source(Protocol):
+    """Rows that are given to a statement."""
+
+    def source(self, dialect: Dialect) -> str:
+        """What stands behind FROM: ``v``, with the columns and ``place``, which counts from 1."""
+
+    def listed(self, prefix: str = "") -> str:
+        """The columns' names, with commas between them."""
+
+    def given(self, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        """The parameters of rows, of which there is at least one."""
 
 
 class Columns:
@@ -47,7 +62,46 @@ class Columns:
         return dict(zip(self._keys, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def prepared(template: str, **lists: Columns) -> Prepared:
+class Rows:
+    """Some columns of a table, whose rows are given as one parameter.
+
+    The driver looks at every value of a list several times, which takes it longer than all else it
+    does with a write. The planner knows nothing of how many rows there are, so they are for being
+    stored, not for looking other rows up.
+    """
+
+    def __init__(self, model: Any, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._table: Table = model.__table__
+        self._key = f"{self._table.name}_rows"
+
+    def source(self, dialect: Dialect) -> str:
+        """What stands behind FROM: ``v``, with the columns and ``place``, which counts from 1."""
+        types = (f"{name} {self._table.c[name].type.compile(dialect)}" for name in self._names)
+        rows = (
+            f"json_to_recordset(CAST(CAST(:{self._key} AS text) AS json)) AS ({', '.join(types)})"
+        )
+        return f"ROWS FROM ({rows}) WITH ORDINALITY AS v({self.listed()}, place)"
+
+    def listed(self, prefix: str = "") -> str:
+        """The columns' names, with commas between them."""
+        return ", ".join(prefix + name for name in self._names)
+
+    def given(self, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        """The parameters of rows, of which there is at least one."""
+        said = [
+            {name: value for name, value in zip(self._names, row, strict=True) if value is not None}
+            for row in rows
+        ]
+        # orjson's own form of a moment rounds an offset of seconds.
+        return {self._key: orjson.dumps(said, _moment, orjson.OPT_PASSTHROUGH_DATETIME).decode()}
+
+
+def _moment(value: datetime) -> str:
+    return value.isoformat()
+
+
+def prepared(template: str, **lists: Source) -> Prepared:
     """A statement in which ``{name}`` of each of ``lists`` is its source, ``{name_columns}`` are
     its columns and ``{name_values}`` the source's."""
 

@@ -34,11 +34,26 @@ class SegmentRecord(NamedTuple):
 
 _SEGMENT = tuple(getattr(SearchSegment, name) for name in SegmentRecord._fields)
 _OWNED = SearchSegment.owner_id == bindparam("owner")
-_PENDING = (
+# Built once: a segment is made of every 512 chunks, and building its statements anew took longer
+# than sending them.
+_WAITING = (
     select(SearchPending.number, SearchPending.terms)
     .where(SearchPending.owner_id == bindparam("owner"))
     .order_by(SearchPending.number)
+    .limit(bindparam("most"))
 )
+_PENDING = _WAITING.with_for_update(skip_locked=True)
+_READY = select(*_SEGMENT).where(_OWNED, SearchSegment.ready)
+_INSERT = insert(SearchSegment).returning(SearchSegment.id)
+_TAKE_OFF = delete(SearchPending).where(SearchPending.owner_id == bindparam("owner"))
+_TAKE_OFF_RANGE = _TAKE_OFF.where(SearchPending.number.between(bindparam("low"), bindparam("high")))
+_TAKE_OFF_THESE = _TAKE_OFF.where(SearchPending.number.in_(bindparam("numbers", expanding=True)))
+_FLUSHED = (
+    update(SearchIndex)
+    .where(SearchIndex.owner_id == bindparam("owner"))
+    .values(flushed_number=bindparam("flushed"))
+)
+_GARBAGE = select(SearchSegment.id).where(_OWNED, ~SearchSegment.ready).limit(1)
 _HOLDING = """
 SELECT p.segment_id, p.term, p.first_number, p.data
 FROM search_segments s
@@ -93,20 +108,19 @@ class SegmentRepository:
 
     async def pending(self, limit: int) -> list[tuple[int, str]]:
         """Chunks that wait, in order, without those that are being deleted at this moment."""
-        return await self._waiting(_PENDING.limit(limit).with_for_update(skip_locked=True))
+        return await self._listed(_PENDING, limit)
 
     async def waiting(self, limit: int) -> list[tuple[int, str]]:
         """The same for who only looks: some of them may be being deleted."""
-        return await self._waiting(_PENDING.limit(limit))
+        return await self._listed(_WAITING, limit)
 
-    async def _waiting(self, chosen: Select[int, str]) -> list[tuple[int, str]]:
-        rows = await self._connection.execute(chosen, {"owner": self._owner_id})
+    async def _listed(self, chosen: Select[int, str], limit: int) -> list[tuple[int, str]]:
+        rows = await self._connection.execute(chosen, {"owner": self._owner_id, "most": limit})
         return [(number, terms) for number, terms in rows]
 
     async def ready(self) -> list[SegmentRecord]:
         """The segments that are searched."""
-        chosen = select(*_SEGMENT).where(_OWNED, SearchSegment.ready)
-        rows = await self._connection.execute(chosen, {"owner": self._owner_id})
+        rows = await self._connection.execute(_READY, {"owner": self._owner_id})
         return [SegmentRecord._make(row) for row in rows]
 
     async def overlap(self, low: int, high: int) -> bool:
@@ -123,8 +137,7 @@ class SegmentRepository:
         """Stores a segment without postings; its id is given here."""
         values = {**segment._asdict(), "owner_id": self._owner_id, "ready": ready}
         del values["id"]
-        made = insert(SearchSegment).values(**values).returning(SearchSegment.id)
-        return (await self._connection.execute(made)).scalar_one()
+        return (await self._connection.execute(_INSERT, values)).scalar_one()
 
     async def insert_postings(self, rows: Sequence[tuple[int, str, int, bytes]]) -> None:
         """Stores rows."""
@@ -136,25 +149,19 @@ class SegmentRepository:
 
     async def flushed_to(self, number: int) -> None:
         """Says up to which number all chunks are in segments."""
-        await self._connection.execute(
-            update(SearchIndex)
-            .where(SearchIndex.owner_id == self._owner_id)
-            .values(flushed_number=number)
-        )
+        given_numbers = {"owner": self._owner_id, "flushed": number}
+        await self._connection.execute(_FLUSHED, given_numbers)
 
     async def flushed(self, numbers: Sequence[int]) -> None:
         """Takes chunks off those that wait: they are in a segment now."""
-        await self._connection.execute(
-            delete(SearchPending).where(
-                SearchPending.owner_id == self._owner_id,
-                SearchPending.number.between(numbers[0], numbers[-1]),
-            )
-            if len(numbers) == numbers[-1] - numbers[0] + 1
-            else delete(SearchPending).where(
-                SearchPending.owner_id == self._owner_id, SearchPending.number.in_(numbers)
-            )
-        )
-        await self.flushed_to(numbers[-1])
+        low, high = numbers[0], numbers[-1]
+        if len(numbers) == high - low + 1:
+            chosen = {"owner": self._owner_id, "low": low, "high": high}
+            await self._connection.execute(_TAKE_OFF_RANGE, chosen)
+        else:
+            these = {"owner": self._owner_id, "numbers": numbers}
+            await self._connection.execute(_TAKE_OFF_THESE, these)
+        await self.flushed_to(high)
 
     async def holding(self, terms: Sequence[str], low: int, high: int) -> list[PostingRow]:
         """The rows of these terms that may hold chunks from ``low`` to ``high``, of any segment;
@@ -261,10 +268,7 @@ class SegmentRepository:
 
     async def clear_one(self) -> bool:
         """Deletes a part of a segment that is not searched; whether there was one."""
-        garbage = await self._connection.scalar(
-            select(SearchSegment.id).where(_OWNED, ~SearchSegment.ready).limit(1),
-            {"owner": self._owner_id},
-        )
+        garbage = await self._connection.scalar(_GARBAGE, {"owner": self._owner_id})
         if garbage is None:
             return False
         of_it = SearchPostings.segment_id == garbage

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import math
 import struct
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from backend.lazy import Lazy
@@ -70,6 +70,7 @@ class Postings:
         return Postings(self.numbers[:end], self.frequencies[:end], self.lengths[:end])
 
 
+@lru_cache(maxsize=1024)
 def length_code(terms: int) -> int:
     """How a chunk of so many terms has its length noted: a logarithm in a byte."""
     return min(255, round(_STEPS_PER_DOUBLING * math.log2(terms + 1)))
@@ -163,15 +164,18 @@ def waiting_lengths(chunks: str) -> tuple[int, int]:
 
 def segment(chunks: Iterable[tuple[int, str]]) -> Iterator[Run]:
     """The rows of a new segment, in order, from waiting chunks in ascending order."""
-    packed: dict[str, list[bytes]] = {}
+    packed: defaultdict[str, list[bytes]] = defaultdict(list)
     for number, joined in chunks:
-        code = length_code(word_count(joined))
-        for term, count in Counter(joined.split()).items():
-            posting = _pack(number, min(count, MAX_FREQUENCY), code)
-            if term in packed:
-                packed[term].append(posting)
-            else:
-                packed[term] = [posting]
+        words = joined.split()
+        code = length_code(len(words) - joined.count(SCOPE))
+        counts: dict[str, int] = {}
+        for word in words:
+            counts[word] = counts.get(word, 0) + 1
+        postings = {
+            count: _pack(number, min(count, MAX_FREQUENCY), code) for count in set(counts.values())
+        }
+        for word, count in counts.items():
+            packed[word].append(postings[count])
     for term in sorted(packed):
         yield from _runs(term, b"".join(packed[term]))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -18,6 +20,7 @@ from backend.security.viewer import Viewer
 from backend.services import indexing
 from backend.services.container import Services
 from backend.services.conversations import ConversationDraft
+from backend.services.drafts import MessageDraft, Usage
 from tests.support.conversations import contents, message_draft, say, stored_conversation
 from tests.support.invariants import sound_conversation
 from tests.support.statements import Statements
@@ -127,6 +130,42 @@ async def test_a_full_index_is_put_into_a_segment_all_the_same(
     async with services.store.write(viewer) as unit:
         assert len(await unit.segments.pending(100)) < 6
     assert len(await said(services, viewer, known)) == 11
+
+
+ODD = (
+    'a"b\\c\\"d',
+    "".join(map(chr, range(1, 32))),
+    "\u2028\u2029\x7f\u0085",
+    '{1,NULL,"2"}',
+    "\\u0041 \\n",
+    "\U0001f600 e\u0301 \u1e9e",
+    "",
+    "x" * 300_000,
+)
+FULL = MessageDraft(
+    "assistant",
+    parts=[{"type": "text", "text": 'a "quoted" part'}, {"type": "text", "text": "\\"}],
+    name='Ana "A"',
+    model="m\\1",
+    usage=Usage(1, 2**31 - 1, 0),
+    metadata={"k": ['"', 1.5, None, {"\\": True}]},
+)
+MOMENTS = (
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(1900, 1, 1, 12, tzinfo=timezone(timedelta(minutes=53, seconds=28))),
+)
+
+
+async def test_what_is_said_is_stored_as_it_is(
+    services: Services, viewer: Viewer, known: ConversationRecord
+) -> None:
+    drafts = [message_draft(text) for text in ODD]
+    drafts += [FULL, *(replace(FULL, created_at=each) for each in MOMENTS)]
+    rows = [(await services.messages.add(viewer, known.id, [draft]))[0] for draft in drafts]
+    assert [row.content for row in rows[: len(ODD)]] == list(ODD)
+    async with services.store.read(viewer) as unit:
+        assert await unit.messages.list_by_ids([row.id for row in rows]) == rows
 
 
 @pytest.mark.parametrize("seed", range(3))

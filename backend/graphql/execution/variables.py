@@ -5,17 +5,14 @@ What is not met here, every mistake among it, is graphql-core's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphql import (
-    GraphQLBoolean,
     GraphQLError,
-    GraphQLID,
-    GraphQLInt,
     GraphQLSchema,
-    GraphQLString,
     OperationDefinitionNode,
+    Undefined,
     is_non_null_type,
 )
 from graphql.execution.get_variable_signature import (
@@ -24,6 +21,8 @@ from graphql.execution.get_variable_signature import (
 )
 from graphql.execution.values import VariableValues, VariableValueSource, get_variable_values
 
+from backend.graphql.execution.coercion import Coerce, coercer
+from backend.graphql.execution.errors import Unsupported
 from backend.graphql.limits import PreparedDocument
 
 NO_VARIABLES = VariableValues({}, {})
@@ -32,11 +31,9 @@ ABSENT: Any = object()
 
 
 class _Variable(NamedTuple):
-    """``fits``: whether a value is its own coerced form."""
-
     name: str
     signature: GraphQLVariableSignature
-    fits: Callable[[Any], bool]
+    coerce: Coerce
     required: bool
     has_default: bool
 
@@ -64,20 +61,20 @@ def coerced_variables(
 
 
 def _taken(variables: Sequence[_Variable], given: Mapping[str, Any]) -> VariableValues | None:
-    """The values as they are; None where one has to be coerced, or refused."""
+    """The values coerced; None where graphql-core has to look at one."""
     sources: dict[str, VariableValueSource] = {}
     coerced: dict[str, Any] = {}
-    for name, signature, fits, required, has_default in variables:
+    for name, signature, coerce, required, has_default in variables:
         if name not in given:
             if required or has_default:
                 return None
             sources[name] = VariableValueSource(signature)
             continue
         value = given[name]
-        if required if value is None else not fits(value):
+        found = coerced[name] = coerce(value)
+        if found is Undefined:
             return None
         sources[name] = VariableValueSource(signature, value)
-        coerced[name] = value
     return VariableValues(sources, coerced)
 
 
@@ -88,31 +85,10 @@ def _usual(schema: GraphQLSchema, operation: OperationDefinitionNode) -> Sequenc
         signature = get_variable_signature(schema, node)
         if isinstance(signature, GraphQLError):
             return None
-        type_: Any = signature.type
-        required = is_non_null_type(type_)
-        fits = _FITS.get(type_.of_type if required else type_)
-        if fits is None:
+        try:
+            coerce = coercer(signature.type)
+        except Unsupported:
             return None
-        has_default = node.default_value is not None
-        found.append(_Variable(signature.name, signature, fits, required, has_default))
+        required, has_default = is_non_null_type(signature.type), node.default_value is not None
+        found.append(_Variable(signature.name, signature, coerce, required, has_default))
     return found
-
-
-def _is_text(value: Any) -> bool:
-    return type(value) is str
-
-
-def _is_int(value: Any) -> bool:
-    return type(value) is int and -2147483648 <= value <= 2147483647
-
-
-def _is_bool(value: Any) -> bool:
-    return type(value) is bool
-
-
-_FITS: dict[Any, Callable[[Any], bool]] = {
-    GraphQLString: _is_text,
-    GraphQLID: _is_text,
-    GraphQLInt: _is_int,
-    GraphQLBoolean: _is_bool,
-}
