@@ -8,13 +8,13 @@ MAX_NESTING = 100
 """Levels of lists and objects in a request: far above any real one, far below the interpreter's
 recursion limit and below the 254 levels that can be written back as JSON."""
 
-_TYPES = (
-    ("query", str, "a string"),
-    ("documentId", str, "a string"),
-    ("operationName", str, "a string"),
-    ("variables", dict, "an object"),
-    ("extensions", dict, "an object"),
-)
+_TYPES: dict[str, tuple[type, str]] = {
+    "query": (str, "a string"),
+    "documentId": (str, "a string"),
+    "operationName": (str, "a string"),
+    "variables": (dict, "an object"),
+    "extensions": (dict, "an object"),
+}
 
 
 class Malformed(Exception):
@@ -48,10 +48,9 @@ def parameters_from(given: object) -> Parameters:
         raise Malformed("Several requests in one are not taken: send each by itself.")
     if not isinstance(given, dict):
         raise Malformed("A request is a JSON object with a query.")
-    for name, kind, article in _TYPES:
-        value = given.get(name)
-        if value is not None and not isinstance(value, kind):
-            raise Malformed(f"{name} must be {article}.")
+    for name, value in given.items():
+        if value is not None and name in _TYPES and not isinstance(value, _TYPES[name][0]):
+            raise Malformed(f"{name} must be {_TYPES[name][1]}.")
     return Parameters(
         given.get("query"),
         given.get("documentId"),

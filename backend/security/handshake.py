@@ -11,6 +11,7 @@ from backend.errors import Invalid
 
 OWNER_HEADER = "x-conversa-owner"
 MAX_OWNER_CHARACTERS = 255
+_AUTHORIZATION, _OWNER = b"authorization", OWNER_HEADER.encode()
 UNKNOWN_ADDRESS = "-"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -27,9 +28,15 @@ class Credentials:
     owner: str | None = field(default=None, repr=False)
 
 
+NO_CREDENTIALS = Credentials()
+
+
 def credentials_of(scope: Scope) -> Credentials:
     """The credentials in the headers of a request or of a socket's handshake."""
-    return Credentials(header(scope, b"authorization"), header(scope, OWNER_HEADER.encode()))
+    headers = headers_of(scope)
+    if _AUTHORIZATION not in headers and _OWNER not in headers:
+        return NO_CREDENTIALS
+    return Credentials(header(scope, _AUTHORIZATION), header(scope, _OWNER))
 
 
 def credentials_in(payload: object, otherwise: Credentials) -> Credentials:
