@@ -284,29 +284,21 @@ class _Compiler:
             each(f"for {row} in {rows}:")
         names = {name: self._source.fresh("p") for name in plain.names}
         columns = {name: self._source.fresh("p") for name in plain.columns}
-        values = f"({', '.join(names.values())})" if len(names) > 1 else names[plain.names[0]]
-        sources = {values: picked}
-        sources |= {
-            place: views.columns[name].format(owner=owner) for name, place in columns.items()
-        }
+        inner = Body(body.depth + 2)
         # The same fields once more, of which there are no more for that.
         count, self._shown[row] = self._selections.count, names
         self._sure = {names[name] for name in plain.texts & names.keys()} | {*columns.values()}
-        inner = Body(body.depth + 2)
         made = self._object(inner, item_type, row, below, {**spelled, **columns})
         self._selections.count, self._sure = count, set()
         del self._shown[row]
+        values = f"({', '.join(names.values())})" if len(names) > 1 else names[plain.names[0]]
+        sources = {values: picked}
+        for name, place in columns.items():
+            sources[place] = views.columns[name].format(owner=owner)
         if inner.lines or re.search(rf"\b{row}\b", made):
             sources[row] = rows
-        together = ", ".join(sources.values())
-        together = f"zip({together}, strict=True)" if len(sources) > 1 else picked
-        header = f"for {', '.join(sources)} in {together}"
         with body.block("else:"):
-            if not inner.lines:
-                body.line(f"{result} = [{made} {header}]")
-                return result
-            body.line(f"{header}:")
-            body.lines += [*inner.lines, "    " * inner.depth + f"{result}.append({made})"]
+            body.collect(result, made, inner, sources)
         return result
 
     def _abstract(

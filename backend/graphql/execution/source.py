@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from weakref import finalize
@@ -29,6 +29,18 @@ class Body:
         self.depth += 1
         yield
         self.depth -= 1
+
+    def collect(self, result: str, made: str, inner: Body, sources: Mapping[str, str]) -> None:
+        """Adds what makes a list of all ``made``, for which ``inner`` has to run before; by names
+        what they are taken from, side by side."""
+        together = ", ".join(sources.values())
+        together = f"zip({together}, strict=True)" if len(sources) > 1 else together
+        header = f"for {', '.join(sources)} in {together}"
+        if not inner.lines:
+            self.line(f"{result} = [{made} {header}]")
+            return
+        self.line(f"{header}:")
+        self.lines += [*inner.lines, "    " * inner.depth + f"{result}.append({made})"]
 
 
 class Source:
