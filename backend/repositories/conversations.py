@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -28,7 +28,7 @@ from backend.repositories.conversation_pages import by_id, by_ids, listed, page_
 from backend.repositories.pages import Key, Page, Window, cut
 from backend.repositories.prepared import Prepared, update_rows
 from backend.repositories.records import ConversationRecord
-from backend.repositories.rows import Column, chosen_columns, records
+from backend.repositories.rows import Column, chosen_columns, records, row_sequence
 
 COLUMNS = tuple(getattr(Conversation, name) for name in ConversationRecord._fields)
 _OWNED = Conversation.owner_id == bindparam("owner")
@@ -72,8 +72,7 @@ class ConversationFilter:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationOrder:
+class ConversationOrder(NamedTuple):
     """An order of the list: by a column, ties broken by id. ``letter`` marks its cursors."""
 
     letter: str
@@ -145,7 +144,12 @@ class ConversationRepository:
         else:
             statement = listed(*shape, by_archived=chosen.archived is not None)
         given = {"archived": chosen.archived, **places(window)}
-        rows = await self._records(statement, given, columns)
+        rows: Sequence[ConversationRecord]
+        if isinstance(statement, Prepared):
+            raw = await statement.rows(self._connection, {"owner": self._owner_id, **given})
+            rows = row_sequence(self._connection, ConversationRecord, columns, raw)
+        else:
+            rows = await self._records(statement, given, columns)
         behind = window.before if window.backward else window.after
         return cut(rows, window, more_behind=behind is not None)
 

@@ -96,12 +96,12 @@ class ThinRows(Sequence[Any]):
 
 def raw_of(rows: Sequence[Any]) -> Sequence[Any]:
     """The driver's rows of thin ones, and others as they are: what ``getter`` takes."""
-    return rows.raw if isinstance(rows, ThinRows) else rows
+    return rows.raw if type(rows) is ThinRows else rows
 
 
 def getter(rows: Sequence[Any], name: str) -> Callable[[Any], Any]:
     """What takes a value of one of the ``raw_of`` rows, as its record has it."""
-    if not isinstance(rows, ThinRows):
+    if type(rows) is not ThinRows:
         return attrgetter(name)
     place = getattr(rows.kind, PLAIN_PLACES).get(name)
     if place is not None:
@@ -112,7 +112,7 @@ def getter(rows: Sequence[Any], name: str) -> Callable[[Any], Any]:
 
 def like(rows: Sequence[Any], raw: Sequence[Any]) -> Sequence[Any]:
     """Some of the ``raw_of`` rows as what these are."""
-    return ThinRows(rows.kind, raw) if isinstance(rows, ThinRows) else raw
+    return ThinRows(rows.kind, raw) if type(rows) is ThinRows else raw
 
 
 def stored_places(kind: type) -> Mapping[str, int] | None:

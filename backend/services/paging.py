@@ -22,7 +22,7 @@ from backend.repositories.pages import (
     page_size,
 )
 from backend.repositories.records import ConversationRecord, MessageRecord
-from backend.repositories.thin import getter, raw_of
+from backend.repositories.thin import ThinRows, getter, raw_of, stored_places
 
 OrderField = Literal["last_activity", "created_at", "title"]
 # The letter marks the order in its cursors; upper case where it descends.
@@ -42,27 +42,50 @@ def conversation_order(field: OrderField, *, descending: bool) -> ConversationOr
     return ConversationOrder(letter.upper() if descending else letter, column, descending)
 
 
-@lru_cache(maxsize=16)
-def conversation_cursors(order: ConversationOrder) -> Callable[[ConversationRecord], str]:
-    """What makes the cursors of conversations in an order. The last thousand or so are kept, for a
-    list is asked for again and again: by id, for to hash a moment takes half as long as all else.
-    """
-    place_of = attrgetter(order.column)
-    encode = cursors_by(order.letter, itself)
-    made: dict[str, tuple[Any, str]] = {}
+class ConversationCursors:
+    """Makes the cursors of conversations in an order. The last thousand or so are kept, for a list
+    is asked for again and again: by id, for to hash a moment takes half as long as all else."""
 
-    def cursor(row: ConversationRecord) -> str:
-        row_id, place = row.id, place_of(row)
-        known = made.get(row_id)
-        if known is not None and known[0] == place:
-            return known[1]
+    def __init__(self, order: ConversationOrder) -> None:
+        self._column = order.column
+        self._place_of = attrgetter(order.column)
+        self._encode = cursors_by(order.letter, itself)
+        self._made: dict[str, tuple[Any, str]] = {}
+        self._made_of_stored: dict[str, tuple[Any, str]] = {}
+
+    def __call__(self, row: ConversationRecord) -> str:
+        """The cursor of one."""
+        place = self._place_of(row)
+        known = self._made.get(row.id)
+        if known is None or known[0] != place:
+            known = self._keep(self._made, row, place)
+        return known[1]
+
+    def of_all(self, rows: Sequence[ConversationRecord]) -> Iterable[str]:
+        """The cursors of a page's, by what is stored: no moment is made to look one up."""
+        places = stored_places(rows.kind) if type(rows) is ThinRows else None
+        if places is None or self._column not in places:
+            return map(self, rows)
+        own_id, place, made = places["id"], places[self._column], self._made_of_stored
+        found = []
+        for number, raw in enumerate(raw_of(rows)):
+            known = made.get(raw[own_id])
+            if known is None or known[0] != raw[place]:
+                known = self._keep(made, rows[number], raw[place])
+            found.append(known[1])
+        return found
+
+    def _keep(
+        self, made: dict[str, tuple[Any, str]], row: ConversationRecord, place: Any
+    ) -> tuple[Any, str]:
         if len(made) >= KEPT_CURSORS:
             made.clear()
-        text = encode((place, row_id))
-        made[row_id] = (place, text)
-        return text
+        known = made[row.id] = (place, self._encode((self._place_of(row), row.id)))
+        return known
 
-    return cursor
+
+conversation_cursors = lru_cache(maxsize=16)(ConversationCursors)
+"""What makes the cursors of an order, kept."""
 
 
 class _MessageCursors(dict[int, str]):
@@ -84,10 +107,13 @@ def message_cursor(row: MessageRecord) -> str:
     return _message_cursors[row.added_revision]
 
 
-def message_cursors(rows: Sequence[MessageRecord]) -> Iterable[str]:
-    """The cursors of messages."""
-    added = map(getter(rows, "added_revision"), raw_of(rows))
-    return map(_message_cursors.__getitem__, added)
+def cursors_of(cursor_of: Callable[[Any], str], rows: Sequence[Any]) -> Iterable[str]:
+    """The cursors of a page's rows."""
+    if cursor_of is message_cursor:
+        return map(_message_cursors.__getitem__, map(getter(rows, "added_revision"), raw_of(rows)))
+    if type(cursor_of) is ConversationCursors:
+        return cursor_of.of_all(rows)
+    return map(cursor_of, rows)
 
 
 @lru_cache(maxsize=256)

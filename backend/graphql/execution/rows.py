@@ -94,7 +94,7 @@ class RowPicker:
     def __call__(self, rows: Sequence[Any]) -> Iterable[Any] | None:
         """The values of each row, a tuple, or the value alone where it is one; None where they
         have to be asked for by name."""
-        if isinstance(rows, ThinRows):
+        if type(rows) is ThinRows:
             take = self._take(rows.kind)
             return None if take is None else map(take, rows.raw)
         kinds = set(map(type, rows))

@@ -11,7 +11,7 @@ from backend.graphql.execution.views import RowViews
 from backend.graphql.fields import leaf
 from backend.graphql.scalars import Cursor
 from backend.repositories.pages import Page
-from backend.services.paging import message_cursor, message_cursors
+from backend.services.paging import cursors_of
 
 
 @strawberry.type(description="Where a page lies among the others.")
@@ -46,9 +46,7 @@ class ConnectionView:
     @property
     def cursors(self) -> Iterable[str]:
         """The rows' places."""
-        if self.cursor_of is message_cursor:
-            return message_cursors(self.page.rows)
-        return map(self.cursor_of, self.page.rows)
+        return cursors_of(self.cursor_of, self.page.rows)
 
     @property
     def edges(self) -> list[EdgeView]:
