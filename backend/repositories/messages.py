@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -236,10 +235,6 @@ class MessageRepository:
         given = {**parameters, "owner": self._owner_id}
         rows = await records(self._connection, MessageRecord, columns, statement, given)
         return await filled(self._connection, self._owner_id, rows)
-
-
-message_cursor_key: Callable[[MessageRecord], int] = attrgetter("added_revision")
-"""What a message's cursor holds: it grows along every branch and never changes."""
 
 
 def page_of(rows: Sequence[MessageRecord], window: Window) -> Page[MessageRecord]:
