@@ -44,69 +44,62 @@ class CompiledExecution:
         self.compiled = 0
         self.referred = 0
 
-    async def execute(
+    def execute(
         self,
         admission: Admission,
         variables: Mapping[str, Any] | None,
         context: Context,
         reference: Reference,
-    ) -> ExecutionResult:
+    ) -> Awaitable[ExecutionResult]:
         """The result of a query or mutation."""
-        kept, values = self._prepared(admission, variables)
         outcomes: dict[str, Any] = {}
-        plan = kept.plan if kept is not None else None
-        failure = None
-        if plan is not None:
-            run = Run(context, plan.arguments, values)
-            try:
-                if plan.root is None:
-                    data = await _mutated(plan, run, outcomes)
-                else:
-                    data = plan.root(None, run)
-                    await run.finish()
-            except Exception as error:
-                failure = error
-            else:
-                self.compiled += 1
-                return ExecutionResult(data=data, errors=None)
-        context.renew()
-        result = await reference(_recalling(self._schema, outcomes))
-        self._referred(kept, failure, result)
-        return result
 
-    async def execute_event(
+        def refer() -> Awaitable[ExecutionResult]:
+            return reference(_recalling(self._schema, outcomes))
+
+        return self._executed(admission, variables, context, None, refer, outcomes)
+
+    def execute_event(
         self,
         admission: Admission,
         variables: Mapping[str, Any] | None,
         context: Context,
         event: Any,
         refer: Callable[[], Awaitable[Any]],
-    ) -> Any:
+    ) -> Awaitable[Any]:
         """The result of a subscription for one event; ``refer`` has graphql-core make it."""
-        kept, values = self._prepared(admission, variables)
-        plan = kept.plan if kept is not None else None
-        failure = None
-        if plan is not None and plan.root is not None:
-            run = Run(context, plan.arguments, values)
-            try:
-                data = plan.root(event, run)
-                await run.finish()
-            except Exception as error:
-                failure = error
-            else:
-                self.compiled += 1
-                return ExecutionResult(data=data, errors=None)
-        context.renew()
-        result = await refer()
-        self._referred(kept, failure, result)
-        return result
+        return self._executed(admission, variables, context, event, refer, {})
 
-    def _referred(self, kept: KeptPlan | None, failure: Exception | None, result: Any) -> None:
-        """Notes that graphql-core executed an operation, and whether it did so in vain."""
-        self.referred += 1
-        if kept is not None and failure is not None and not result.errors:
-            logger.warning("graphql-core has no error where the plan has", exc_info=failure)
-            distrust(kept)
+    async def _executed(
+        self,
+        admission: Admission,
+        variables: Mapping[str, Any] | None,
+        context: Context,
+        value: Any,
+        refer: Callable[[], Awaitable[Any]],
+        outcomes: dict[str, Any],
+    ) -> Any:
+        kept, values = self._prepared(admission, variables)
+        if kept is None or kept.plan is None:
+            self.referred += 1
+            return await refer()
+        plan, run = kept.plan, Run(context, kept.plan.arguments, values)
+        try:
+            if plan.root is None:
+                data = await _mutated(plan, run, outcomes)
+            else:
+                data = plan.root(value, run)
+                await run.finish()
+        except Exception as failure:
+            self.referred += 1
+            context.renew()
+            result = await refer()
+            if not result.errors:
+                logger.warning("graphql-core has no error where the plan has", exc_info=failure)
+                distrust(kept)
+            return result
+        self.compiled += 1
+        return ExecutionResult(data=data, errors=None)
 
     def _prepared(
         self, admission: Admission, variables: Mapping[str, Any] | None
