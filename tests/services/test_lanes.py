@@ -138,7 +138,9 @@ async def test_everything_once_and_in_order_however_it_is_sent(
     assert all(line.told == list(range(7, 67)) for line in (steady, *moody))
     assert all(line.told == list(range(2, 67)) for line in late)
     assert steady.put_count == 60
-    assert all(0 < line.put_count < 60 for line in moody)
+    # Who once refused goes by his queue for as long as he is behind, which may be to the end.
+    assert all(line.put_count < 60 for line in moody)
+    assert any(line.put_count for line in moody)
 
 
 async def _written(services: Services, viewer: Viewer, place: str, count: int) -> None:
