@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CursorResult, Dialect, Executable, ScalarResult
+from sqlalchemy import CursorResult, Dialect, Engine, Executable, ScalarResult
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,10 +32,13 @@ INTEGRITY = "23"
 class DrivenConnection:
     """The part of an AsyncConnection that repositories take, and ``send``."""
 
-    __slots__ = ("_connection", "_driver", "_seconds", "dialect")
+    __slots__ = ("_connection", "_driver", "_events", "_seconds", "dialect")
 
-    def __init__(self, connection: AsyncConnection, driver: Any, seconds: float) -> None:
+    def __init__(
+        self, connection: AsyncConnection, engine: Engine, driver: Any, seconds: float
+    ) -> None:
         self._connection = connection
+        self._events: Any = engine.dispatch
         self.dialect: Dialect = connection.dialect
         self._driver = driver
         self._seconds = seconds
@@ -61,7 +64,7 @@ class DrivenConnection:
 
         The driver's errors come wrapped as always.
         """
-        if self._connection.sync_engine.dispatch.after_cursor_execute:
+        if self._events.after_cursor_execute:
             return await _counted(self._connection, statement, rows)
         try:
             if len(rows) > 1:
@@ -130,9 +133,10 @@ async def transaction(connection: DrivenConnection) -> AsyncIterator[None]:
         raise
 
 
-async def driven(connection: AsyncConnection, seconds: float) -> DrivenConnection:
-    """A connection whose statements may take so many seconds, as one that can ``send``."""
-    return DrivenConnection(connection, await _driver(connection), seconds)
+async def driven(connection: AsyncConnection, engine: Engine, seconds: float) -> DrivenConnection:
+    """A connection whose statements may take so many seconds, as one that can ``send``. Who wants
+    to hear of them listens to ``engine``."""
+    return DrivenConnection(connection, engine, await _driver(connection), seconds)
 
 
 async def _driver(connection: AsyncConnection) -> Any:

@@ -64,11 +64,28 @@ class InloopConnection:
                 return self._driver.executemany(statement, rows).fetchall()  # type: ignore[no-any-return]
             return self._driver.execute(statement, rows[0]).fetchall()  # type: ignore[no-any-return]
         except sqlite3.Error as error:
-            if self._clock is not None:
-                self._clock.tell(error)
-            raise DBAPIError.instance(
-                statement, None, error, sqlite3.Error, dialect=self.dialect
-            ) from error
+            raise self._wrapped(statement, error) from error
+
+    def send_both(
+        self, one: tuple[str, Row], other: tuple[str, Row]
+    ) -> tuple[list[Row], list[Row]]:
+        """The rows of two statements that read, of which the first finds at most one.
+
+        That one is taken after the other has begun: SQLite's reading goes on as long as a statement
+        has rows, so both see the same state, and the file is locked once.
+        """
+        if self._events.after_cursor_execute:
+            return self._heard(one[0], [one[1]]), self._heard(other[0], [other[1]])
+        if self._clock is not None:
+            self._clock.start()
+        statement = one[0]
+        try:
+            first = self._driver.execute(*one)
+            statement = other[0]
+            rows = self._driver.execute(*other).fetchall()
+            return first.fetchall(), rows
+        except sqlite3.Error as error:
+            raise self._wrapped(statement, error) from error
 
     async def rollback(self) -> None:
         """Ends the transaction, if there is one."""
@@ -82,6 +99,11 @@ class InloopConnection:
     def close(self) -> None:
         """Closes it."""
         self._connection.close()
+
+    def _wrapped(self, statement: str, error: sqlite3.Error) -> Exception:
+        if self._clock is not None:
+            self._clock.tell(error)
+        return DBAPIError.instance(statement, None, error, sqlite3.Error, dialect=self.dialect)
 
     def _heard(self, statement: str, rows: Sequence[Row]) -> list[Row]:
         given: Any = list(rows) if len(rows) > 1 else rows[0]

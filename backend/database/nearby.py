@@ -31,7 +31,7 @@ class NearbyEngine:
         self._engine = engine
         # There is nothing to roll back when one is lent again.
         self._kept = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._what = what
+        self._what = f"connection to {what} with"
         self._patience = patience
         self._seconds = seconds
         self._free = asyncio.Semaphore(most)
@@ -51,7 +51,7 @@ class NearbyEngine:
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[AsyncConnection]:
         """One of SQLAlchemy's own, whose options may be changed."""
-        await self._admitted()
+        await take_turn(self._free, self._patience, self._what)
         try:
             if self._idle:  # makes room among SQLAlchemy's own
                 await self._idle.pop().close(sound=True)
@@ -68,7 +68,7 @@ class NearbyEngine:
 
     async def take(self) -> DrivenConnection:
         """A connection that nobody else has."""
-        await self._admitted()
+        await take_turn(self._free, self._patience, self._what)
         self._closing = False
         try:
             while self._idle:
@@ -99,10 +99,7 @@ class NearbyEngine:
         await dispose(self._engine)
 
     async def _opened(self) -> DrivenConnection:
-        return await driven(await self._kept.connect(), self._seconds)
-
-    async def _admitted(self) -> None:
-        await take_turn(self._free, self._patience, f"connection to {self._what} with")
+        return await driven(await self._kept.connect(), self.sync_engine, self._seconds)
 
 
 class Loan:

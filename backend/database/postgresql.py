@@ -51,9 +51,10 @@ def _reader(url: URL, settings: Settings, planning: dict[str, str]) -> AsyncEngi
         settings,
         connections=settings.read_connections,
         options={"default_transaction_read_only": "on", **planning, **_limited(settings)},
+        isolation_level="AUTOCOMMIT",
     )
     tell_timeouts(engine.sync_engine, settings.statement_timeout)
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine
 
 
 def long_reader_engine(url: URL, settings: Settings) -> AsyncEngine:
@@ -73,8 +74,8 @@ def session_engine(url: URL, settings: Settings) -> AsyncEngine:
     Nothing is stored over it. An announcement is a transaction all the same, and would have the
     disk written to before the next one, whoever's, can be.
     """
-    engine = _engine(url, settings, connections=1, options={"synchronous_commit": "off"})
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    options = {"synchronous_commit": "off"}
+    return _engine(url, settings, connections=1, options=options, isolation_level="AUTOCOMMIT")
 
 
 def migration_engine(url: URL, settings: Settings) -> AsyncEngine:
@@ -88,7 +89,7 @@ def _limited(settings: Settings) -> dict[str, str]:
 
 
 def _engine(
-    url: URL, settings: Settings, *, connections: int, options: dict[str, str]
+    url: URL, settings: Settings, *, connections: int, options: dict[str, str], **others: str
 ) -> AsyncEngine:
     engine = create_async_engine(
         url.set(drivername="postgresql+asyncpg"),
@@ -103,6 +104,7 @@ def _engine(
             "server_settings": {"jit": "off", "application_name": "conversa", **options},
             "prepared_statement_cache_size": 500,
         },
+        **others,
     )
     event.listen(engine.sync_engine, "connect", _take_ids_as_text)
     return engine

@@ -11,6 +11,8 @@ from backend.database.driven import DrivenConnection
 from backend.database.inloop import InloopConnection
 
 Row = Sequence[Any]
+Sent = tuple[str, tuple[Any, ...]]
+"""SQL and its parameters."""
 
 
 async def send(
@@ -30,3 +32,17 @@ async def send(
     found: Sequence[Row] = result.cursor.fetchall()
     result.close()
     return found
+
+
+async def send_both(
+    connection: AsyncConnection, one: Sent, other: Sent
+) -> tuple[Sequence[Row], Sequence[Row]]:
+    """The rows of two statements that read, of which the first finds at most one: from the same
+    state of the data where the database is in this process."""
+    used: object = connection
+    if isinstance(used, InloopConnection):
+        return used.send_both(one, other)
+    return (
+        await send(connection, one[0], [one[1]]),
+        await send(connection, other[0], [other[1]]),
+    )

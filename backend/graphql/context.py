@@ -50,7 +50,7 @@ class Context:
     @kept
     def loaders(self) -> Loaders:
         """The loaders; on a stream they keep nothing."""
-        return Loaders(self.store, self.viewer, self.turn, cache=not self._streaming)
+        return Loaders(self.services.store, self.viewer, self.turn, cache=not self._streaming)
 
     def outlet(self, view: View) -> Outlet | None:
         """Where the changes of this subscription can be put, as events that ``view`` makes."""

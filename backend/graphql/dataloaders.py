@@ -203,8 +203,12 @@ class Loaders:
         batch: int = BATCH,
         long: bool = False,
     ) -> Loader[Key, Value]:
+        # Nothing here leads back to these loaders: they end with their operation, and are no work
+        # for the garbage collector.
+        store, viewer = self._store, self._viewer
+
         async def load(keys: list[Key]) -> list[Value]:
-            async with self._store.read(self._viewer, long=long) as unit:
+            async with store.read(viewer, long=long) as unit:
                 found = await read(unit, keys)
             return [found[key] if key in found else missing() for key in keys]
 

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Message, MessageChunk, Owner
 from backend.repositories.records import MessageRecord
-from backend.repositories.thin import getter, raw_of
 from backend.utils.text_processor import count_tokens
 
 STREAMING = "streaming"
@@ -95,7 +94,7 @@ async def filled(
 
     No statement is run where none of them is.
     """
-    if STREAMING not in map(getter(rows, "status"), raw_of(rows)):
+    if STREAMING not in [row.status for row in rows]:
         return rows
     open_ids = [row.id for row in rows if row.status == STREAMING]
     chunks = await ChunkRepository(connection, owner_id).list_by_messages(open_ids)

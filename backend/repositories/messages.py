@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from backend.errors import NotFound
 from backend.ids import parse_id
 from backend.models import Message, MessageTombstone
 from backend.repositories.bulk import insert_rows
-from backend.repositories.chunks import filled
+from backend.repositories.chunks import STREAMING, filled
 from backend.repositories.collisions import collisions
 from backend.repositories.dialects import has_lateral
 from backend.repositories.message_pages import (
@@ -38,8 +38,7 @@ from backend.repositories.message_pages import MessageScope as MessageScope
 from backend.repositories.pages import Page, Window, cut
 from backend.repositories.prepared import Prepared, PreparedOfIds, update_rows
 from backend.repositories.records import MessageRecord, SiblingRecord
-from backend.repositories.rows import Column, records, row_sequence
-from backend.repositories.thin import getter, like, raw_of
+from backend.repositories.rows import Column, raw, records, row_sequence, value_of
 
 # Far below the most parameters either database takes in one statement.
 CHUNK = 5000
@@ -114,28 +113,37 @@ class MessageRepository:
         """One page of each conversation, in one statement that reads no more than it returns; of
         the messages these columns, or all."""
         shape = shape_of(PageAsked(scope, window, names), several=len(ids) > 1)
-        columns, given = shape.columns, {"owner": self._owner_id, **places(window)}
         if len(ids) == 1:
-            raw = await limited(shape).rows(self._connection, {"id": ids[0], **given})
-            return {ids[0]: page_of(await self._page(raw, columns), window)}
-        statement = self._of_several(shape)
-        if statement is None:
-            rows: Sequence[MessageRecord] = await self._rows(
-                put_together(shape, ids), given, columns
-            )
-        else:
-            prepared, chosen = statement.of(ids)
-            raw = await prepared.rows(self._connection, {**given, **chosen})
-            rows = await self._page(raw, columns)
-        grouped = _grouped(ids, rows, window)
-        return {conversation: page_of(found, window) for conversation, found in grouped.items()}
+            given = {"owner": self._owner_id, "id": ids[0], **places(window)}
+            rows = await limited(shape).rows(self._connection, given)
+            return {ids[0]: (await self.pages_of([rows], shape, window))[0]}
+        grouped = _grouped(ids, await self._of_several(ids, shape, window), shape)
+        return dict(zip(grouped, await self.pages_of(grouped.values(), shape, window), strict=True))
 
-    def _of_several(self, shape: Shape) -> PreparedOfIds | None:
+    async def pages_of(
+        self, each: Iterable[Sequence[Row]], shape: Shape, window: Window
+    ) -> list[Page[MessageRecord]]:
+        """Pages of the driver's rows of one conversation each, as a window reads them; messages
+        that are still being written have their text so far."""
+        pages = [page_of(rows, window) for rows in each]
+        status = value_of(shape.columns, "status")
+        for page in pages:
+            unfinished = STREAMING in map(status, page.rows)
+            page.rows = row_sequence(self._connection, MessageRecord, shape.columns, page.rows)
+            if unfinished:
+                page.rows = await filled(self._connection, self._owner_id, page.rows)
+        return pages
+
+    async def _of_several(self, ids: Sequence[str], shape: Shape, window: Window) -> Sequence[Row]:
+        given = {"owner": self._owner_id, **places(window)}
         if has_lateral(self._connection):
-            return lateral(shape)
-        if shape.scope.is_active_branch and not (shape.after or shape.before):
-            return from_an_end(shape.columns, shape.backward)
-        return None
+            found = lateral(shape)
+        elif shape.scope.is_active_branch and not (shape.after or shape.before):
+            found = from_an_end(shape.columns, shape.backward)
+        else:
+            return await raw(self._connection, put_together(shape, ids), given)
+        statement, chosen = found.of(ids)
+        return await statement.rows(self._connection, {**given, **chosen})
 
     async def before_position(
         self, conversation_id: str, position: int | None, count: int
@@ -225,10 +233,6 @@ class MessageRepository:
         rows = [{"id": message_id, **values}]
         await update_rows(self._connection, Message, self._owner_id, rows)
 
-    async def _page(self, raw: Sequence[Row], columns: tuple[Column, ...]) -> Sequence[Any]:
-        rows = row_sequence(self._connection, MessageRecord, columns, raw)
-        return await filled(self._connection, self._owner_id, rows)
-
     async def _rows(
         self, statement: Any, parameters: dict[str, Any], columns: tuple[Column, ...] = COLUMNS
     ) -> list[MessageRecord]:
@@ -237,26 +241,23 @@ class MessageRepository:
         return await filled(self._connection, self._owner_id, rows)
 
 
-def page_of(rows: Sequence[MessageRecord], window: Window) -> Page[MessageRecord]:
+def page_of(rows: Sequence[Any], window: Window) -> Page[Any]:
     """The page, from the rows of one conversation."""
     behind = window.before if window.backward else window.after
     return cut(rows, window, more_behind=behind is not None)
 
 
-def _grouped(
-    ids: Sequence[str], rows: Sequence[MessageRecord], window: Window
-) -> Mapping[str, Sequence[MessageRecord]]:
-    raw, conversation_id = raw_of(rows), getter(rows, "conversation_id")
-    grouped: dict[str, list[Any]] = {each: [] for each in ids}
-    for conversation, row in zip(map(conversation_id, raw), raw, strict=True):
+def _grouped(ids: Sequence[str], rows: Sequence[Row], shape: Shape) -> dict[str, Sequence[Row]]:
+    conversation_id = value_of(shape.columns, "conversation_id")
+    grouped: dict[str, list[Row]] = {each: [] for each in ids}
+    for conversation, row in zip(map(conversation_id, rows), rows, strict=True):
         if conversation is not None:  # a conversation without any of them has a row of nulls
             grouped[conversation].append(row)
-    return {each: in_order(like(rows, found), window) for each, found in grouped.items()}
+    return {each: in_order(found, shape) for each, found in grouped.items()}
 
 
-def in_order(rows: Sequence[MessageRecord], window: Window) -> Sequence[MessageRecord]:
-    """Rows as a window is read. What is put together comes in order, one range after the other, but
-    nothing promises it. Along the active branch the revisions that added the messages grow as their
-    positions do."""
-    added = getter(rows, "added_revision")
-    return like(rows, sorted(raw_of(rows), key=added, reverse=window.backward))
+def in_order(rows: Sequence[Row], shape: Shape) -> Sequence[Row]:
+    """Rows as a window reads them. What is put together comes in order, one range after the other,
+    but nothing promises it. Along the active branch the revisions that added the messages grow as
+    their positions do."""
+    return sorted(rows, key=value_of(shape.columns, "added_revision"), reverse=shape.backward)

@@ -7,7 +7,7 @@ defaults of columns, rows as the driver makes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from operator import itemgetter
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import BindParameter, Dialect, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.database.sending import Row, send
+from backend.database.sending import Row, Sent, send
 from backend.models.types import Id
 
 Convert = Callable[[Any], Any] | None
@@ -34,11 +34,16 @@ class Prepared:
         self._compiled: dict[type[Dialect], Compiled] = {}
         self._results: dict[type[Dialect], tuple[Convert, ...]] = {}
 
-    async def rows(self, connection: AsyncConnection, given: dict[str, Any]) -> Sequence[Row]:
+    def rows(self, connection: AsyncConnection, given: dict[str, Any]) -> Awaitable[Sequence[Row]]:
         """The rows the statement returns, as the driver makes them; its errors come wrapped as
         always."""
+        statement, parameters = self.filled_in(connection, given)
+        return send(connection, statement, [parameters])
+
+    def filled_in(self, connection: AsyncConnection, given: dict[str, Any]) -> Sent:
+        """What is sent where these are given, which may be more than it takes."""
         found = self._compiled.get(type(connection.dialect)) or self._for(connection.dialect)
-        return await send(connection, found[0], [found[1](given)])
+        return found[0], found[1](given)
 
     async def first(self, connection: AsyncConnection, given: dict[str, Any]) -> Row | None:
         """The first row the statement returns, as the driver makes it."""

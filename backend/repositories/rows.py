@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect, Uuid
@@ -58,14 +59,25 @@ async def records(
 
     Fields of other names are unread, and fail whatever is done with them.
     """
-    rows: Sequence[Sequence[Any]]
+    return as_records(connection, record, columns, await raw(connection, statement, parameters))
+
+
+async def raw(
+    connection: AsyncConnection, statement: Any, parameters: Any = None
+) -> Sequence[Sequence[Any]]:
+    """The rows of a statement as the driver makes them."""
     if isinstance(statement, Prepared):
-        rows = await statement.rows(connection, parameters)
-    else:
-        result = await connection.execute(statement, parameters)
-        rows = result.cursor.fetchall()
-        result.close()
-    return as_records(connection, record, columns, rows)
+        return await statement.rows(connection, parameters)
+    result = await connection.execute(statement, parameters)
+    rows: Sequence[Sequence[Any]] = result.cursor.fetchall()
+    result.close()
+    return rows
+
+
+@lru_cache(maxsize=512)
+def value_of(columns: tuple[Column, ...], name: str) -> Callable[[Sequence[Any]], Any]:
+    """What takes a value, as the driver has it, of a row of these columns."""
+    return itemgetter([each.key for each in columns].index(name))
 
 
 def as_records(

@@ -110,11 +110,6 @@ def getter(rows: Sequence[Any], name: str) -> Callable[[Any], Any]:
     return lambda row: value(tuple.__new__(kind, row))
 
 
-def like(rows: Sequence[Any], raw: Sequence[Any]) -> Sequence[Any]:
-    """Some of the ``raw_of`` rows as what these are."""
-    return ThinRows(rows.kind, raw) if type(rows) is ThinRows else raw
-
-
 def stored_places(kind: type) -> Mapping[str, int] | None:
     """Where, in the tuples of a thin kind of record, the values lie that can be shown as they are
     stored: those that nothing is made of, and moments, as text of fixed width in UTC. None of a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from backend.config import Settings
@@ -33,11 +33,12 @@ class Meter:
     limiter: RateLimiter
     owners: Allowance | None = None
     addresses: Allowance | None = None
+    counts: bool = field(init=False)
+    """Whether there is anything to count."""
 
-    @property
-    def counts(self) -> bool:
-        """Whether there is anything to count."""
-        return self.owners is not None or self.addresses is not None
+    def __post_init__(self) -> None:
+        counts = self.owners is not None or self.addresses is not None
+        object.__setattr__(self, "counts", counts)
 
     async def charge(self, owner: str | None, address: str, cost: int) -> dict[str, Verdict]:
         """Takes points from an owner and an address, from both or none; returns how each stands.

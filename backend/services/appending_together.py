@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from backend.events.changes import ConversationChanged
@@ -75,7 +76,7 @@ class Appender:
             unit.index_changes.prepared = prepared_chunks(texts.values())
             last = await unit.appends.add(ends.rows, ends.states(), new_ids=not given)
             unit.recorded += ends.changes(unit.owner_id, last)
-            unit.afterwards.append(lambda: self._remember(unit.owner_id, ends, last))
+            unit.afterwards.append(partial(self._remember, unit.owner_id, ends, last))
         return added
 
     async def at_once(self, viewer: Viewer, additions: Sequence[Addition]) -> Added | None:

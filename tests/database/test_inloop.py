@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -12,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from backend.config import Settings
 from backend.database.database import Database
 from backend.database.inloop import InloopConnection, InloopEngine
+from backend.database.sqlite import sqlite_path
 from tests.support.databases import SqliteDatabases, settings_for
 
 ONE = text("SELECT 1")
@@ -105,3 +108,36 @@ async def test_closing_leaves_none_open(database: Database, engine: InloopEngine
         await connection.execute(ONE)
     await database.close()
     assert engine._idle == []
+
+
+async def test_two_statements_see_one_state(database: Database) -> None:
+    async with database.read() as connection:
+        used: Any = connection
+        driver = used._driver
+        other = sqlite3.connect(sqlite_path(database.url))
+
+        def write() -> int:
+            other.execute("INSERT INTO owners (name, revision, created_at) VALUES ('new', 0, '')")
+            other.commit()
+            return 1
+
+        driver.create_function("write", 0, write)
+        count = "SELECT count(*) FROM owners WHERE name = ?"
+        writing = "SELECT write() FROM (SELECT count(*) FROM owners)"
+        before = used.send(count, [("new",)])
+        assert used.send_both((writing, ()), (count, ("new",))) == ([(1,)], before)
+        assert used.send(count, [("new",)]) == [(1,)]
+        # Nothing is left open that would keep the log from being emptied.
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+        other.close()
+
+
+async def test_the_one_of_two_statements_that_fails_is_named(database: Database) -> None:
+    async with database.read() as connection:
+        used: Any = connection
+        good = ("SELECT 1", ())
+        for one, other in ((("SELECT a", ()), good), (good, ("SELECT a", ()))):
+            with pytest.raises(DBAPIError, match="SELECT a"):
+                used.send_both(one, other)
+        assert used.send_both(good, ("SELECT 1 WHERE 0", ())) == ([(1,)], [])
+        assert used.send_both(("SELECT 1 WHERE 0", ()), good) == ([], [(1,)])

@@ -37,26 +37,24 @@ Coerce = Callable[[Any], Any]
 def coercer(type_: GraphQLInputType, above: tuple[GraphQLInputType, ...] = ()) -> Coerce:
     """How values of a type are coerced; raises Unsupported of a type that stands within itself."""
     if is_non_null_type(type_):
-        return _non_null(coercer(type_.of_type, above))
+        return _present(type_.of_type, above)
+    present = _present(type_, above)
+    return lambda value: None if value is None else present(value)
+
+
+def _present(type_: GraphQLInputType, above: tuple[GraphQLInputType, ...]) -> Coerce:
+    """The same of a type that has no null, which is Undefined then."""
     if is_list_type(type_):
-        return _nullable(_list(coercer(type_.of_type, above)))
+        return _list(coercer(type_.of_type, above))
     if is_input_object_type(type_):
-        return _nullable(_object(type_, above))
-    return _nullable(_PLAIN.get(type_) or _leaf(type_))
-
-
-def _non_null(coerce: Coerce) -> Coerce:
-    return lambda value: Undefined if value is None else coerce(value)
-
-
-def _nullable(coerce: Coerce) -> Coerce:
-    return lambda value: None if value is None else coerce(value)
+        return _object(type_, above)
+    return _PLAIN.get(type_) or _leaf(type_)
 
 
 def _leaf(type_: Any) -> Coerce:
     def coerce_leaf(value: Any) -> Any:
         try:
-            return type_.coerce_input_value(value)
+            return Undefined if value is None else type_.coerce_input_value(value)
         except Exception:
             return Undefined
 
