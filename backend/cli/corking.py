@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from backend.cli.keeping import KeptProtocol
 from backend.cli.whole import EXTENSIONS, Cycle
 
 HEAD = b"HTTP/1.1 "
 
 
-class CorkedProtocol(HttpToolsProtocol):
+class CorkedProtocol(KeptProtocol):
     """uvicorn's protocol over a transport that holds an answer's head for its body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

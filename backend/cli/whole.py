@@ -26,7 +26,8 @@ class Cycle(RequestResponseCycle):
 
     async def receive(self) -> Any:
         """The next message: a body that is there at once, without looking out for more of it."""
-        if self.is_taken or self.more_body or self._is_over() or self.waiting_for_100_continue:
+        over = self.disconnected or self.response_complete
+        if over or self.is_taken or self.more_body or self.waiting_for_100_continue:
             return await super().receive()
         self.is_taken = True
         self.message_event.clear()
@@ -49,16 +50,14 @@ class Cycle(RequestResponseCycle):
         await super().send(message)
         await super().send({"type": "http.response.body", "body": body})
 
-    def _is_over(self) -> bool:
-        return self.disconnected or self.response_complete
-
     def _can_answer_at_once(self) -> bool:
         return (
             self.keep_alive
             and not self.response_started
             and not self.access_log
             and not self.flow.write_paused
-            and not self._is_over()
+            and not self.disconnected
+            and not self.response_complete
         )
 
     def _head(self, message: Any) -> bytes | None:
