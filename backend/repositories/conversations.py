@@ -28,7 +28,7 @@ from backend.repositories.conversation_pages import by_id, by_ids, listed, page_
 from backend.repositories.pages import Key, Page, Window, cut
 from backend.repositories.prepared import Prepared, update_rows
 from backend.repositories.records import ConversationRecord
-from backend.repositories.rows import Column, chosen_columns, records, row_sequence
+from backend.repositories.rows import Column, chosen_columns, raw, records, row_sequence
 
 COLUMNS = tuple(getattr(Conversation, name) for name in ConversationRecord._fields)
 _OWNED = Conversation.owner_id == bindparam("owner")
@@ -143,15 +143,12 @@ class ConversationRepository:
             statement = page_in(*shape).where(*self._conditions(chosen))
         else:
             statement = listed(*shape, by_archived=chosen.archived is not None)
-        given = {"archived": chosen.archived, **places(window)}
-        rows: Sequence[ConversationRecord]
-        if isinstance(statement, Prepared):
-            raw = await statement.rows(self._connection, {"owner": self._owner_id, **given})
-            rows = row_sequence(self._connection, ConversationRecord, columns, raw)
-        else:
-            rows = await self._records(statement, given, columns)
+        given = {"owner": self._owner_id, "archived": chosen.archived, **places(window)}
         behind = window.before if window.backward else window.after
-        return cut(rows, window, more_behind=behind is not None)
+        rows = await raw(self._connection, statement, given)
+        page: Page[Any] = cut(rows, window, more_behind=behind is not None)
+        page.rows = row_sequence(self._connection, ConversationRecord, columns, page.rows)
+        return page
 
     async def count(self, chosen: ConversationFilter) -> int:
         """How many conversations there are."""

@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Dialect, bindparam, update
+from sqlalchemy import BindParameter, Boolean, Dialect, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.sending import Row, Sent, send
@@ -88,10 +88,7 @@ class Prepared:
     def _compile(self, dialect: Dialect) -> Compiled:
         statement = self._statement(dialect) if callable(self._statement) else self._statement
         compiled = statement.compile(dialect=dialect)
-        converters = {
-            name: bind.type.dialect_impl(dialect).bind_processor(dialect)
-            for name, bind in compiled.binds.items()
-        }
+        converters = {name: _converter(bind.type, dialect) for name, bind in compiled.binds.items()}
         places = tuple((name, converters[name]) for name in compiled.positiontup)
         constants = {
             name: compiled.binds[name].value
@@ -126,6 +123,14 @@ class PreparedOfIds:
 @lru_cache(maxsize=32)
 def _names(size: int) -> tuple[str, ...]:
     return tuple(f"id_{number}" for number in range(size))
+
+
+def _converter(kind: Any, dialect: Dialect) -> Convert:
+    """What makes a value of this type one of the driver's; None where that is the same."""
+    if isinstance(kind, Boolean):
+        return None  # Every driver takes a truth value as it is.
+    convert: Convert = kind.dialect_impl(dialect).bind_processor(dialect)
+    return convert
 
 
 def _taking(constants: dict[str, Any], places: Sequence[tuple[str, Convert]]) -> Take:
