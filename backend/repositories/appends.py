@@ -102,18 +102,29 @@ _INDEX = prepared(
     terms=_TERMS,
 )
 
-# Everything hangs on the first part: of no conversation may there be another revision than the one
-# expected, and none may be missing.
-_EXPECTED = Columns(Conversation, _STATES.names, expected="revision")
+# What a row says of its place is counted from where its conversation ends, which is found under the
+# conversation's lock. Everything hangs on that: none may be missing, nor end with another message
+# than is expected of it.
+_PLACED = {
+    "parent_id": "COALESCE(v.parent_id, e.last_id)",
+    "position": "e.message_count + v.position",
+    "added_revision": "e.revision + v.added_revision",
+    "revision": "e.revision + v.revision",
+}
+_FROM_ENDS = Columns(
+    Conversation, ("id", "updated_at", "last_message_at"), added="message_count", after="id"
+)
 _AT_ONCE = prepared(
     """
-    WITH locked AS (
-      SELECT c.id FROM {states}
-      JOIN conversations c ON c.owner_id = :owner AND c.id = v.id AND c.revision = v.expected
-      ORDER BY c.id FOR UPDATE OF c
+    WITH e AS MATERIALIZED (
+      SELECT * FROM conversation_ends(:owner, CAST(:ids AS uuid[]))
     ), sound AS (
       SELECT 1 FROM search_indexes
-      WHERE owner_id = :owner AND (SELECT count(*) FROM locked) = :count
+      WHERE owner_id = :owner AND :count = (
+        SELECT count(*) FROM e JOIN {states} ON v.id = e.id
+        WHERE (e.last_id IS NOT NULL OR e.message_count = 0)
+          AND (v.after IS NULL OR v.after = e.last_id)
+      )
     ), o AS (
       UPDATE owners SET revision = revision + :count FROM sound WHERE id = :owner
       RETURNING revision
@@ -125,21 +136,36 @@ _AT_ONCE = prepared(
       WHERE t.owner_id = :owner AND t.message_id = ANY(CAST(:given AS uuid[]))
     ), added AS (
       INSERT INTO messages (owner_id, {messages_columns})
-      SELECT CAST(:owner AS bigint), {messages_values} FROM i, {messages} ORDER BY v.place
+      SELECT CAST(:owner AS bigint), {placed}
+      FROM i, {messages} JOIN e ON e.id = v.conversation_id ORDER BY v.place
     ), finished AS (
       UPDATE conversations c
-      SET revision = v.revision, message_count = v.message_count, updated_at = v.updated_at,
-        last_message_at = v.last_message_at, last_activity_at = v.last_activity_at,
+      SET revision = e.revision + v.added, message_count = e.message_count + v.added,
+        updated_at = v.updated_at,
+        last_message_at = GREATEST(e.last_message_at, v.last_message_at),
+        last_activity_at = GREATEST(e.last_message_at, v.last_message_at),
         owner_revision = i.revision - :count + v.place
-      FROM i, {states} WHERE c.owner_id = :owner AND c.id = v.id
+      FROM i, {states} JOIN e ON e.id = v.id WHERE c.owner_id = :owner AND c.id = v.id
     ), {indexed}
-    SELECT revision, next_number, flushed_number FROM i
-    """.replace("{indexed}", _INDEXED),
+    SELECT i.revision, i.next_number, i.flushed_number, e.id, e.revision, e.message_count, e.last_id
+    FROM i, e
+    """.replace("{indexed}", _INDEXED).replace(
+        "{placed}", ", ".join(_PLACED.get(name, f"v.{name}") for name in MessageRecord._fields)
+    ),
     messages=_MESSAGES,
-    states=_EXPECTED,
+    states=_FROM_ENDS,
     chunks=_CHUNKS,
     terms=_TERMS,
 )
+
+
+class Reached(NamedTuple):
+    """Where a conversation ended: what is added is counted from there."""
+
+    conversation_id: str
+    revision: int
+    message_count: int
+    last_id: str | None
 
 
 class Place(NamedTuple):
@@ -218,24 +244,31 @@ class AppendRepository:
         self,
         rows: Sequence[MessageRecord],
         states: Sequence[dict[str, Any]],
-        expected: Sequence[int],
         chunks: Sequence[NewChunk],
         given_ids: Sequence[str],
-    ) -> tuple[int, Reserved] | None:
-        """The same as a whole write, the index's part included. None, and nothing done, where a
-        conversation has another revision than is expected of it, or there is no index yet.
+    ) -> tuple[int, dict[str, Reached], Reserved] | None:
+        """The same as a whole write, the index's part included, wherever the conversations end:
+        the rows' positions and revisions are counted from there, as is what is ``added`` in a
+        state, and a first row without a parent hangs below the last message. None, and nothing
+        done, where a conversation is missing, does not end ``after`` the message it is said to, or
+        there is no index yet.
 
-        ``given_ids`` are those of messages that were not made just now.
+        ``given_ids`` are those of messages that were not made just now. Returns the last of the
+        places in the owner's feed too, and where the conversations ended.
         """
-        parameters = {"owner": self._owner_id, "count": len(states), "chunks": len(chunks)}
-        parameters |= {"given": given_ids} | _MESSAGES.given(rows)
-        values = [[state[name] for name in _STATES.names] for state in states]
-        parameters |= _EXPECTED.given(
-            [[*row, revision] for row, revision in zip(values, expected, strict=True)]
-        )
+        parameters: dict[str, Any] = {"owner": self._owner_id, "count": len(states)}
+        parameters |= {"ids": [state["id"] for state in states], "given": given_ids}
+        parameters |= {"chunks": len(chunks)}
+        parameters |= _MESSAGES.given(rows)
+        names = _FROM_ENDS.names
+        parameters |= _FROM_ENDS.given([[state[name] for name in names] for state in states])
         parameters |= _in_columns(chunks)
-        row = await _AT_ONCE.first(self._connection, parameters)
-        return (row[0], Reserved(row[1] - len(chunks), row[2])) if row is not None else None
+        found = await _AT_ONCE.rows(self._connection, parameters)
+        if not found:
+            return None
+        last, next_number, flushed = found[0][:3]
+        ends = {row[3]: Reached(*row[3:]) for row in found}
+        return last, ends, Reserved(next_number - len(chunks), flushed)
 
     async def index(self, chunks: Sequence[NewChunk]) -> Reserved | None:
         """Adds chunks to the owner's index, which is held until the commit; None, and nothing

@@ -144,8 +144,6 @@ class WriteUnit(ReadUnit):
     """Whether all of it is done but the commit: from then on an error may come of a commit that the
     database has made."""
     recorded: list[ConversationChanged] = field(default_factory=list)
-    afterwards: list[Callable[[], None]] = field(default_factory=list)
-    """Called once it is committed."""
     index_changes: IndexChanges = field(default_factory=IndexChanges)
 
     @kept
@@ -271,8 +269,6 @@ class Store:
                 await self.before_commit(unit)
             unit.is_whole = True
         self._remember(viewer.owner_id, owner_id)
-        for each in unit.afterwards:
-            each()
         if unit.recorded:
             self.bus.publish(unit.recorded)
 

@@ -7,15 +7,14 @@ itself: another place than the end, an id that is stored, a conversation that is
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any, NamedTuple
 
 from backend.events.changes import ConversationChanged
 from backend.ids import new_id, parse_id
+from backend.repositories.appends import Reached
 from backend.repositories.records import ConversationRecord, MessageRecord
 from backend.repositories.search_changes import text_of
 from backend.repositories.store import Store, WriteUnit
@@ -23,9 +22,6 @@ from backend.security.viewer import Viewer
 from backend.services.appending import Prepared, new_row
 from backend.services.editing import Changing
 from backend.services.indexing import IndexingService, prepared_chunks
-
-KNOWN = 1000
-"""Conversations of which is remembered where they end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +41,19 @@ class End(NamedTuple):
     last: tuple[str, int] | None
 
 
+_NEW = ConversationRecord._make([None] * len(ConversationRecord._fields))._replace(
+    revision=0, message_count=0
+)
 Added = list[list[MessageRecord] | None]
 """The messages of each addition; None where it has to be written by itself."""
 
 
 class Appender:
-    """Writes additions together.
-
-    Of conversations that nobody else adds to it remembers where they end, which is so as long as
-    they have the same revision. Then they need not be asked: one statement adds to them if they
-    have it still.
-    """
+    """Writes additions together."""
 
     def __init__(self, store: Store, indexing: IndexingService) -> None:
         self._store = store
         self._indexing = indexing
-        self._known: OrderedDict[tuple[int, str], tuple[End, bool]] = OrderedDict()
 
     async def together(self, unit: WriteUnit, additions: Sequence[Addition]) -> Added:
         """Adds them in a transaction."""
@@ -76,53 +69,66 @@ class Appender:
             unit.index_changes.prepared = prepared_chunks(texts.values())
             last = await unit.appends.add(ends.rows, ends.states(), new_ids=not given)
             unit.recorded += ends.changes(unit.owner_id, last)
-            unit.afterwards.append(partial(self._remember, unit.owner_id, ends, last))
         return added
 
     async def at_once(self, viewer: Viewer, additions: Sequence[Addition]) -> Added | None:
-        """Adds them by one statement; None, with nothing added, where that cannot be."""
+        """Adds them by one statement, which finds out itself where the conversations end; None,
+        with nothing added, where that cannot be."""
         owner_id = self._store.owner_at_hand(viewer)
         if owner_id is None or not self._indexing.takes_at_once(owner_id):
             return None
-        keys = [(owner_id, each) for each in _conversations(additions)]
-        known = [self._known.get(key) for key in keys]
-        ends = _Ends({each[0].conversation.id: each[0] for each in known if each and each[1]})
+        after = _expected(additions)
+        ends = _Ends({key: _from_nothing(key, parent) for key, parent in after.items()})
         added = [ends.add(each) for each in additions]
         if None in added:
             return None
-        for key in keys:
-            del self._known[key]
 
         async def add(unit: WriteUnit) -> Added | None:
             by_text = prepared_chunks(map(text_of, ends.rows))
             chunks = [chunk for each in by_text.values() for chunk in each]
-            expected = ends.revisions()
-            stored = await unit.appends.add_at_once(
-                ends.rows, ends.states(), expected, chunks, list(_given(additions))
-            )
+            states = [
+                {**state, "added": state["message_count"], "after": after[state["id"]]}
+                for state in ends.states()
+            ]
+            given = list(_given(additions))
+            stored = await unit.appends.add_at_once(ends.rows, states, chunks, given)
             if stored is None:
                 return None
-            last, reserved = stored
+            last, reached, reserved = stored
             self._indexing.told(unit.owner_id, reserved, len(chunks))
-            self._remember(unit.owner_id, ends, last, alone=True)
-            unit.recorded += ends.changes(unit.owner_id, last)
-            return added
+            unit.recorded += [
+                replace(each, revision=each.revision + reached[each.conversation_id].revision)
+                for each in ends.changes(unit.owner_id, last)
+            ]
+            return [[_placed(row, reached) for row in rows or ()] for rows in added]
 
         return await self._store.at_once(viewer, add)
 
-    def _remember(self, owner_id: int, ends: _Ends, place: int, *, alone: bool = False) -> None:
-        """Where they end now; it is counted on only if nobody else has added to them between two
-        times."""
-        for before, now in ends.after(place):
-            key = (owner_id, before.conversation.id)
-            earlier = self._known.pop(key, None)
-            again = alone or (
-                earlier is not None
-                and earlier[0].conversation.revision == before.conversation.revision
-            )
-            self._known[key] = (now, again)
-        while len(self._known) > KNOWN:
-            self._known.popitem(last=False)
+
+def _expected(additions: Sequence[Addition]) -> dict[str, str | None]:
+    """Below which message each conversation is added to, where that is said."""
+    after: dict[str, str | None] = {}
+    for each in additions:
+        key = parse_id(each.conversation_id)
+        if key is not None and key not in after:
+            after[key] = parse_id(each.parent_id) if each.parent_id is not None else None
+    return after
+
+
+def _from_nothing(conversation_id: str, after: str | None) -> End:
+    """What a conversation's additions are counted from until it is known where it ends."""
+    return End(_NEW._replace(id=conversation_id), None if after is None else (after, 0))
+
+
+def _placed(row: MessageRecord, reached: Mapping[str, Reached]) -> MessageRecord:
+    """A row that was counted from nothing, at its place."""
+    _, revision, message_count, last_id = reached[row.conversation_id]
+    return row._replace(
+        parent_id=row.parent_id or last_id,
+        position=row.position + message_count,
+        added_revision=row.added_revision + revision,
+        revision=row.revision + revision,
+    )
 
 
 class _Ends:
@@ -163,10 +169,6 @@ class _Ends:
             for key, moment in self._moments.items()
         ]
 
-    def revisions(self) -> list[int]:
-        """What revision each of them had before."""
-        return [self._ends[key].conversation.revision for key in self._moments]
-
     def changes(self, owner_id: int, last: int) -> list[ConversationChanged]:
         """What is announced; the last one has this place in the owner's feed."""
         first = last - len(self._moments) + 1
@@ -174,14 +176,6 @@ class _Ends:
             self._changing[key].changed(owner_id, place)
             for place, key in enumerate(self._moments, first)
         ]
-
-    def after(self, last: int) -> Iterable[tuple[End, End]]:
-        """The ends before and now."""
-        first = last - len(self._moments) + 1
-        for place, state in enumerate(self.states(), first):
-            before = self._ends[state["id"]]
-            row = before.conversation._replace(**state, owner_revision=place)
-            yield before, End(row, self._last[row.id])
 
     def _is_at_end(self, changing: Changing, addition: Addition) -> bool:
         last = self._last[changing.id]

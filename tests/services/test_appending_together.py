@@ -1,4 +1,4 @@
-"""Where conversations end is remembered, and never believed once it is no longer so."""
+"""Messages go to where a conversation ends, whoever has added to it meanwhile."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ from backend.services import indexing
 from backend.services.container import Services
 from backend.services.conversations import ConversationDraft
 from backend.services.drafts import MessageDraft, Usage
-from tests.support.conversations import contents, message_draft, say, stored_conversation
+from tests.support.conversations import (
+    contents,
+    message_draft,
+    say,
+    stored_conversation,
+    turns,
+)
 from tests.support.invariants import sound_conversation
 from tests.support.statements import Statements
 
@@ -38,7 +44,7 @@ async def others(settings: Settings, viewer: Viewer) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def known(services: Services, viewer: Viewer) -> ConversationRecord:
-    """A conversation of "1", "2" and "3" of which is remembered where it ends."""
+    """A conversation of "1", "2" and "3"."""
     made = await stored_conversation(services, viewer)
     for text in ("1", "2", "3"):
         await say(services, viewer, made.id, text)
@@ -65,11 +71,88 @@ async def test_it_is_added_to_by_one_statement_where_one_can_do_it(
 
 
 async def test_what_others_have_added_is_not_passed_over(
-    services: Services, others: Services, viewer: Viewer, known: ConversationRecord
+    services: Services,
+    others: Services,
+    viewer: Viewer,
+    known: ConversationRecord,
+    statements: Statements,
 ) -> None:
     for n in range(4, 20):
+        statements.clear()
         await say(others if n % 5 == 0 else services, viewer, known.id, str(n))
-    assert await said(services, viewer, known) == [str(n) for n in range(1, 20)]
+        if services.store.database.has_single_statements:
+            assert statements.count == (0 if n % 5 == 0 else 1), statements
+    assert await said(others, viewer, known) == [str(n) for n in range(1, 20)]
+
+
+async def test_two_processes_take_turns_at_one_conversation(
+    services: Services,
+    others: Services,
+    viewer: Viewer,
+    known: ConversationRecord,
+    statements: Statements,
+) -> None:
+    statements.clear()
+
+    async def many(used: Services, name: str) -> None:
+        for n in range(20):
+            await say(used, viewer, known.id, f"{name} {n}")
+
+    await asyncio.gather(many(services, "one"), many(others, "other"))
+    if services.store.database.has_single_statements:
+        assert statements.count == 20, statements
+    told = await said(others, viewer, known)
+    for name in ("one", "other"):
+        assert [each for each in told if each.startswith(f"{name} ")] == [
+            f"{name} {n}" for n in range(20)
+        ]
+    assert len(told) == 43
+
+
+async def test_a_place_that_is_named_is_where_it_ends_or_a_branch(
+    services: Services,
+    others: Services,
+    viewer: Viewer,
+    known: ConversationRecord,
+    statements: Statements,
+) -> None:
+    last = (await sound_conversation(services.store, viewer, known.id)).active[-1]
+    statements.clear()
+    (fourth,) = await say(services, viewer, known.id, "4", parent_id=last.id)
+    if services.store.database.has_single_statements:
+        assert statements.count == 1, statements
+    assert (fourth.parent_id, fourth.position) == (last.id, 4)
+    (other,) = await say(services, viewer, known.id, "other 4", parent_id=last.id)
+    assert (other.parent_id, other.position) == (last.id, 4)
+    assert await said(others, viewer, known) == ["1", "2", "3", "other 4"]
+
+
+async def test_what_is_answered_is_what_is_stored(services: Services, viewer: Viewer) -> None:
+    made = [await stored_conversation(services, viewer, messages=n) for n in (0, 3)]
+    additions = [
+        services.messages.add(viewer, one.id, turns(2, number))
+        for number in range(3)
+        for one in made
+    ]
+    rows = [row for rows in await asyncio.gather(*additions) for row in rows]
+    async with services.store.read(viewer) as unit:
+        stored = {row.id: row for row in await unit.messages.list_by_ids([row.id for row in rows])}
+    assert [stored[row.id] for row in rows] == rows
+    for one in made:
+        await said(services, viewer, one)
+
+
+async def test_an_older_message_makes_a_conversation_no_older(
+    services: Services, viewer: Viewer, known: ConversationRecord
+) -> None:
+    async with services.store.read(viewer) as unit:
+        before = await unit.conversations.get(known.id)
+    old = datetime(2001, 2, 3, tzinfo=UTC)
+    await services.messages.add(viewer, known.id, [message_draft("old", created_at=old)])
+    async with services.store.read(viewer) as unit:
+        after = await unit.conversations.get(known.id)
+    assert after.last_message_at == before.last_message_at
+    assert after.last_activity_at == before.last_activity_at
 
 
 async def test_another_branch_of_the_same_length_is_added_to(
