@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.config import PREFIX, Settings, load_settings
 from backend.database.database import Database, database_url
-from backend.database.migrate import migrate
+from backend.database.migrate import is_current, migrate
 from backend.errors import ConfigurationError, ConversaError
 from backend.repositories.store import Store
 from backend.services.container import Services
@@ -65,6 +65,14 @@ async def ready(settings: Settings) -> bool:
         place = database_url(settings).render_as_string(hide_password=True)
         reason = f"cannot open {place}: {_reason(error)}"
         raise ConfigurationError(f"{PREFIX}DATABASE_URL: {reason}") from None
+
+
+async def is_behind(settings: Settings) -> bool:
+    """Whether the tables are to be brought up to date, or cannot be looked at: ``ready`` tells."""
+    try:
+        return not await is_current(settings)
+    except (SQLAlchemyError, OSError):
+        return True
 
 
 def _reason(error: Exception) -> str:

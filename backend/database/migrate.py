@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from backend.config import Settings
 from backend.database import postgresql, sqlite
+from backend.database.closing import dispose
 from backend.database.database import database_url
 from backend.lazy import Lazy
 
@@ -46,26 +48,38 @@ async def migrate(settings: Settings, revision: str = "head") -> bool:
 
     Processes that start together queue on a lock, and the later ones find the work done.
     """
+    return await _run(settings, lambda connection: _upgrade(connection, revision))
+
+
+async def is_current(settings: Settings) -> bool:
+    """Whether the newest migration is the last that was run."""
+    return await _run(settings, _is_current)
+
+
+async def _run(settings: Settings, work: Callable[[Connection], bool]) -> bool:
     url = database_url(settings)
     engines = sqlite if url.drivername == "sqlite" else postgresql
     engine = engines.migration_engine(url, settings)
     try:
         async with engine.begin() as connection:
-            changed: bool = await connection.run_sync(_upgrade, revision)
-            return changed
+            return await connection.run_sync(work)
     finally:
-        await engine.dispose()
+        await dispose(engine)
 
 
 def _upgrade(connection: Connection, revision: str) -> bool:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-    if revision == "head" and _stored_revision(connection) == newest_file():
+    if revision == "head" and _is_current(connection):
         return False
     given = alembic_config()
     given.attributes["connection"] = connection
     command.upgrade(given, revision)
     return True
+
+
+def _is_current(connection: Connection) -> bool:
+    return _stored_revision(connection) == newest_file()
 
 
 def _stored_revision(connection: Connection) -> str | None:
