@@ -9,15 +9,11 @@ from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import SearchIndex, SearchPending, SearchPostings, SearchSegment
-from backend.models.types import SortKey
 from backend.repositories.bulk import insert_rows
 from backend.repositories.dialect_lists import given, statement
 from backend.repositories.search_blocks import ChunkPlace, store_chunks
-from backend.repositories.search_rows import PACK, PostingRow
-
-TERMS_A_STEP = 200
-PACKS_A_STEP = 2
-"""Of one segment; one holds some hundred terms."""
+from backend.repositories.search_merging import merge_step
+from backend.repositories.search_rows import PACK, Place, PostingRow
 
 ROWS_A_STEP = 500
 
@@ -72,30 +68,6 @@ FROM (SELECT DISTINCT s.id, (SELECT MAX(q.term) FROM search_postings q WHERE q.s
       FROM search_segments s {join} {terms} ON true
       WHERE s.owner_id = :owner AND s.first_number <= :high AND s.last_number >= :low) packs
 {join} search_postings p ON p.segment_id = packs.id AND p.term = packs.term
-"""
-_STEP_END = """
-SELECT MIN(t) AS term FROM (
-  SELECT (SELECT p.term FROM search_postings p
-          WHERE p.segment_id = s.id AND p.term > :after AND p.term < :pack
-          ORDER BY p.term, p.first_number LIMIT 1 OFFSET :size) AS t
-  FROM search_segments s WHERE s.id IN (SELECT value FROM {sources})
-  UNION ALL
-  SELECT (SELECT substr(p.term, 2) FROM search_postings p
-          WHERE p.segment_id = s.id AND p.term > CAST(:pack AS TEXT) || :after
-          ORDER BY p.term LIMIT 1 OFFSET :packs) AS t
-  FROM search_segments s WHERE s.id IN (SELECT value FROM {sources})) ends
-"""
-_STEP = """
-SELECT p.segment_id, p.term, p.first_number, p.data
-FROM {sources} {join} search_postings p ON p.segment_id = sources.value
-WHERE p.term > :after AND p.term <= :upto
-UNION ALL
-SELECT p.segment_id, p.term, p.first_number, p.data
-FROM {sources} {join} search_postings p ON p.segment_id = sources.value
-  AND p.term >= COALESCE((SELECT MAX(q.term) FROM search_postings q
-      WHERE q.segment_id = sources.value
-        AND q.term >= :pack AND q.term <= CAST(:pack AS TEXT) || :after), :pack)
-  AND p.term <= CAST(:pack AS TEXT) || :upto
 """
 
 
@@ -216,22 +188,10 @@ class SegmentRepository:
         )
 
     async def merge_step(
-        self, sources: Sequence[int], after: str
-    ) -> tuple[list[PostingRow], str | None]:
-        """The rows of the next terms after one, and the last of these terms; None at the end. Packs
-        may hold terms before and after these, too."""
-        given_sources = given(self._connection, sources)
-        kinds = {"sources": "bigint"}
-        end = statement(self._connection, _STEP_END, kinds, ("size", "packs"))
-        parameters = {"after": after, "sources": given_sources, "pack": PACK}
-        upto = await self._connection.scalar(
-            end.columns(term=SortKey),
-            {**parameters, "size": TERMS_A_STEP, "packs": PACKS_A_STEP},
-        )
-        made = statement(self._connection, _STEP, kinds)
-        # All terms come before those of packs.
-        rows = await self._connection.execute(made, {**parameters, "upto": upto or PACK})
-        return [PostingRow._make(row) for row in rows], upto
+        self, sources: Sequence[int], begin: Place
+    ) -> tuple[list[PostingRow], Place]:
+        """The rows of the next step of a merge, and where it ends."""
+        return await merge_step(self._connection, sources, begin)
 
     async def switch(self, target: int, sources: Sequence[int]) -> bool:
         """Makes the target stand for the sources, if all of them are still as they were."""

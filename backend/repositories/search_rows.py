@@ -16,3 +16,14 @@ class PostingRow(NamedTuple):
     term: str
     first_number: int
     data: bytes
+
+
+class Place(NamedTuple):
+    """A place among a segment's postings: before those of a term from a chunk's number on."""
+
+    term: str
+    number: int
+
+
+BEGIN = Place("", 0)
+END = Place(PACK, 0)

@@ -22,10 +22,10 @@ from backend.repositories.search_owners import (
     unindexed_messages,
 )
 from backend.repositories.search_postings import SegmentRecord, SegmentRepository
-from backend.repositories.search_rows import PostingRow
+from backend.repositories.search_rows import BEGIN, END, Place, PostingRow
 from backend.repositories.store import Store, WriteUnit
-from backend.retrieval.packs import packed, unpacked
-from backend.retrieval.postings import Run, merge
+from backend.retrieval.merging import merged
+from backend.retrieval.postings import Run
 from backend.retrieval.segments import PENDING_CHUNKS, Segment, plan_merge
 from backend.services.indexing import INLINE_CHUNKS, IndexingService, Made, flush, made
 from backend.services.reindexing import held, is_old, rebuild
@@ -144,14 +144,14 @@ class IndexUpkeep:
                 return False
             target = await unit.segments.insert(_sum_of(planned), ready=False)
         sources = [segment.id for segment in planned]
-        after: str | None = ""
-        while after is not None:
+        end = BEGIN
+        while end != END:
             async with held(self._store, owner_id) as unit:
                 if not await unit.segments.exists(target):
                     return False  # Another process took it for what a crash had left.
-                begin, (rows, after) = after, await unit.segments.merge_step(sources, after)
-                merged = await anyio.to_thread.run_sync(_merged, rows, begin, after)
-                await unit.segments.insert_postings([PostingRow(target, *row) for row in merged])
+                begin, (rows, end) = end, await unit.segments.merge_step(sources, end)
+                made_of = await anyio.to_thread.run_sync(_merged, rows, begin, end)
+                await unit.segments.insert_postings([PostingRow(target, *row) for row in made_of])
         async with held(self._store, owner_id) as unit:
             return await unit.segments.switch(target, sources)
 
@@ -201,11 +201,8 @@ def _is_enough(state: IndexState | None) -> bool:
     return state is not None and state.next_number - 1 - state.flushed_number >= PENDING_CHUNKS
 
 
-def _merged(rows: Sequence[PostingRow], after: str, upto: str | None) -> list[Run]:
-    """The rows of the terms above one, up to another, of all segments."""
-    runs = (run for row in rows for run in unpacked(Run(*row[1:])))
-    chosen = (run for run in runs if after < run.term and (upto is None or run.term <= upto))
-    return list(packed(merge(chosen)))
+def _merged(rows: Sequence[PostingRow], begin: Place, end: Place) -> list[Run]:
+    return list(merged((Run(*row[1:]) for row in rows), begin, end))
 
 
 def _sum_of(segments: Sequence[Segment]) -> SegmentRecord:
