@@ -62,7 +62,8 @@ async def _run(settings: Settings, work: Callable[[Connection], bool]) -> bool:
     engine = engines.migration_engine(url, settings)
     try:
         async with engine.begin() as connection:
-            return await connection.run_sync(work)
+            found: bool = await connection.run_sync(work)
+            return found
     finally:
         await dispose(engine)
 

@@ -21,7 +21,8 @@ def merged(rows: Iterable[Run], begin: Place, end: Place) -> Iterator[Run]:
     parts = (_between(run, begin, end) for row in rows for run in unpacked(row))
     runs = merge(part for part in parts if part.data)
     for is_divided, some in groupby(runs, lambda run: run.term in divided):
-        yield from some if is_divided else packed(some)
+        whole = iter(some)
+        yield from whole if is_divided else packed(whole)
 
 
 def _between(run: Run, begin: Place, end: Place) -> Run:

@@ -17,13 +17,16 @@ from backend.repositories.search_rows import PostingRow
 from backend.repositories.store import Store, WriteUnit
 from backend.retrieval.analysis import VERSION
 from backend.retrieval.documents import Indexed, indexed
-from backend.retrieval.packs import rid_of, unpacked
+from backend.retrieval.packs import packed, rid_of, unpacked
 from backend.retrieval.postings import SCOPE, Run, decode, segment, terms_of, word_count
 from backend.retrieval.segments import PENDING_CHUNKS
 from backend.services.chunking import own_content, ranges
 
 INLINE_CHUNKS = 4096
 """So many waiting chunks become a segment in the write that brings them."""
+
+CHUNKS_AT_ONCE = 1024
+"""Waiting chunks that become one segment. Their terms, postings and rows are held at once."""
 
 BATCH = 500
 ASIDE = 50
@@ -165,12 +168,12 @@ class Made(NamedTuple):
 
 async def made(waiting: list[tuple[int, str]]) -> Made:
     """The segment of chunks, which takes its time."""
-    runs = await anyio.to_thread.run_sync(lambda: list(segment(waiting)))
+    runs = await anyio.to_thread.run_sync(lambda: list(packed(segment(waiting))))
     return Made(waiting, runs)
 
 
 async def flush(
-    segments: SegmentRepository, limit: int = INLINE_CHUNKS, before: Made | None = None
+    segments: SegmentRepository, limit: int = CHUNKS_AT_ONCE, before: Made | None = None
 ) -> int:
     """Makes a segment of the chunks that wait, whose index is held; how many there were.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from backend.database.database import Database
 from backend.errors import ConversaError, NotFound
 from backend.ids import new_id
 from backend.repositories.records import ConversationRecord
-from backend.repositories.store import Store
+from backend.repositories.store import Store, WriteUnit
 from backend.security.viewer import Viewer
 from backend.services import indexing
 from backend.services.container import Services
@@ -282,3 +283,18 @@ async def test_whatever_two_processes_do_at_once(
     assert count > 20
     for one in made:
         await said(services, viewer, one)
+
+
+async def test_a_write_that_is_done_is_gone(
+    services: Services, viewer: Viewer, known: ConversationRecord
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            await asyncio.gather(*(say(services, viewer, known.id, str(n)) for n in range(8)))
+            other = await stored_conversation(services, viewer)
+            await say(services, viewer, other.id, "first")
+        assert [each for each in gc.get_objects() if isinstance(each, WriteUnit)] == []
+    finally:
+        gc.enable()

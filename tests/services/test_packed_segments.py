@@ -6,12 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from backend.database.database import Database
-from backend.models import SearchPostings
-from backend.repositories.bulk import insert_rows
-from backend.repositories.search_rows import PACK, PostingRow
+from backend.repositories.search_rows import PACK
 from backend.repositories.store import Store
-from backend.retrieval.packs import unpacked
-from backend.retrieval.postings import Run
 from backend.retrieval.segments import MERGE_FACTOR
 from backend.security.viewer import Viewer
 from backend.services.container import Services
@@ -19,6 +15,7 @@ from backend.services.import_batches import INDEXED
 from backend.services.messages import MessageChanges
 from tests.services.test_search import found, held_terms, problems
 from tests.support.documents import chain
+from tests.support.postings import part_rows
 
 LENGTH = 40
 CHATS = INDEXED // LENGTH + 1
@@ -44,17 +41,6 @@ async def rows(database: Database) -> tuple[int, int]:
     async with database.read() as connection:
         counted = (await connection.execute(sa.text(chosen), {"pack": PACK})).one()
     return counted[0], counted[1]
-
-
-async def part_rows(database: Database) -> None:
-    """Gives every term rows of its own, as they were before several terms shared one."""
-    async with database.write() as connection:
-        packs = await connection.execute(
-            sa.select(SearchPostings.__table__).where(SearchPostings.term >= PACK)
-        )
-        runs = [(each[0], *run) for each in packs for run in unpacked(Run(*each[1:]))]
-        await connection.execute(sa.delete(SearchPostings).where(SearchPostings.term >= PACK))
-        await insert_rows(connection, SearchPostings.__table__, PostingRow._fields, runs)
 
 
 async def test_words_of_an_import_share_rows_and_are_found(

@@ -17,6 +17,7 @@ from backend.services.messages import MessageChanges
 from backend.services.reindexing import rebuild
 from tests.services.test_search import found, held_terms, problems
 from tests.support.conversations import say, stored_conversation
+from tests.support.postings import part_rows
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,7 @@ def _short_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def made_old(database: Database) -> None:
     """Makes every index look as if an earlier analysis had cut words to three letters."""
+    await part_rows(database)
     async with database.write() as connection:
         for statement in (
             "UPDATE search_indexes SET analysis = 0",

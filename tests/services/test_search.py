@@ -21,6 +21,7 @@ from backend.services.indexing import flush
 from backend.services.lexical import SearchFilter
 from backend.services.messages import MessageChanges
 from tests.support.conversations import message_draft, say, stored_conversation
+from tests.support.postings import part_rows
 from tests.support.statements import Statements, counted
 
 
@@ -283,6 +284,7 @@ async def test_check_finds_what_is_wrong(
     await say(services, viewer, chat.id, "zebra")
     if flushed:
         await flush_now(store, viewer)
+        await part_rows(database)
     async with database.write() as connection:
         if flushed:
             await connection.execute(sa.text("DELETE FROM search_postings WHERE term = 'zebra'"))
