@@ -16,7 +16,7 @@ from backend.repositories.dialect_lists import given, statement
 from backend.repositories.search_rows import END, PACK, Place, PostingRow
 
 RUNS_A_STEP = 32
-PACKS_A_STEP = 8
+PACKS_A_STEP = 4
 """Of one segment; one holds some hundred terms."""
 
 NUMBERS_A_STEP = 65_536

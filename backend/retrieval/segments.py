@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 PENDING_CHUNKS = 512
-"""Waiting chunks that make a segment: searching them one by one costs under a millisecond."""
+"""Waiting chunks that make a segment: searching them one by one costs under a millisecond, and what
+they are made into is held at once."""
 
 MERGE_FACTOR = 8
 

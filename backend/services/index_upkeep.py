@@ -27,7 +27,7 @@ from backend.repositories.store import Store, WriteUnit
 from backend.retrieval.merging import merged
 from backend.retrieval.postings import Run
 from backend.retrieval.segments import PENDING_CHUNKS, Segment, plan_merge
-from backend.services.indexing import CHUNKS_AT_ONCE, IndexingService, Made, flush, made
+from backend.services.indexing import IndexingService, Made, flush, made
 from backend.services.reindexing import held, is_old, rebuild
 from backend.tasks import stop
 
@@ -85,7 +85,7 @@ class IndexUpkeep:
         async with self._store.database.read(long=True) as connection:
             if not _is_enough(await SearchIndexRepository(connection, owner_id).state()):
                 return None
-            waiting = await SegmentRepository(connection, owner_id).waiting(CHUNKS_AT_ONCE)
+            waiting = await SegmentRepository(connection, owner_id).waiting(PENDING_CHUNKS)
         return await made(waiting)
 
     async def _renew(self) -> None:

@@ -23,10 +23,7 @@ from backend.retrieval.segments import PENDING_CHUNKS
 from backend.services.chunking import own_content, ranges
 
 INLINE_CHUNKS = 4096
-"""So many waiting chunks become a segment in the write that brings them."""
-
-CHUNKS_AT_ONCE = 1024
-"""Waiting chunks that become one segment. Their terms, postings and rows are held at once."""
+"""Where so many wait, the write that brings them makes a segment of the first itself."""
 
 BATCH = 500
 ASIDE = 50
@@ -173,7 +170,7 @@ async def made(waiting: list[tuple[int, str]]) -> Made:
 
 
 async def flush(
-    segments: SegmentRepository, limit: int = CHUNKS_AT_ONCE, before: Made | None = None
+    segments: SegmentRepository, limit: int = PENDING_CHUNKS, before: Made | None = None
 ) -> int:
     """Makes a segment of the chunks that wait, whose index is held; how many there were.
 

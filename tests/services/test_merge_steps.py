@@ -15,9 +15,8 @@ from backend.repositories.store import Store
 from backend.retrieval.merging import merged
 from backend.retrieval.packs import packed
 from backend.retrieval.postings import POSTING_BYTES, RUN_LENGTH, Run, segment
-from backend.retrieval.segments import MERGE_FACTOR
+from backend.retrieval.segments import MERGE_FACTOR, PENDING_CHUNKS
 from backend.security.viewer import Viewer
-from backend.services import indexing
 from backend.services.container import Services
 from tests.services.test_search import flush_now, found, problems
 from tests.support.conversations import say, stored_conversation
@@ -129,13 +128,13 @@ async def test_so_many_chunks_become_one_segment(
     services: Services, store: Store, database: Database, viewer: Viewer
 ) -> None:
     chat = await stored_conversation(services, viewer)
-    count = indexing.CHUNKS_AT_ONCE + 250
+    count = PENDING_CHUNKS + 250
     for begin in range(0, count, 250):
         await say(services, viewer, chat.id, *(f"zebra {begin + n}" for n in range(250)))
-    assert await flush_now(store, viewer) == indexing.CHUNKS_AT_ONCE
+    assert await flush_now(store, viewer) == PENDING_CHUNKS
     async with store.write(viewer) as unit:
         (segment,) = await unit.segments.ready()
-    assert segment.chunks == indexing.CHUNKS_AT_ONCE
+    assert segment.chunks == PENDING_CHUNKS
     assert await problems(services) == []
 
 
