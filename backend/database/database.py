@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
+import anyio.to_thread
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,6 +18,7 @@ from backend.database.aside import AsideReader, Result, Work
 from backend.database.closing import dispose
 from backend.database.groups import GroupWriter
 from backend.database.inloop import InloopEngine
+from backend.database.logcopies import LogCopies
 from backend.database.nearby import NearbyEngine
 from backend.errors import ConfigurationError
 
@@ -45,8 +47,10 @@ class Database:
         self._long_reader: AsyncEngine = engines.long_reader_engine(self.url, settings)
         self._groups: GroupWriter | None = None
         self._aside: AsideReader | NearbyEngine = engines.aside_reader(self.url, settings)
+        self._copies: LogCopies | None = None
         if self.dialect == "sqlite":
             self._groups = sqlite.group_writer(self.url, settings)
+            self._copies = LogCopies(sqlite.sqlite_path(self.url))
 
     @property
     def engines(self) -> tuple[Engine, ...]:
@@ -123,6 +127,8 @@ class Database:
         else:
             async with self._groups.alone(), self._writer.begin() as connection:
                 yield connection
+            if self._copies is not None:
+                self._copies.written()
 
     @property
     def has_single_statements(self) -> bool:
@@ -145,6 +151,8 @@ class Database:
         await self._reader.dispose()
         await dispose(self._long_reader)
         await self._aside.dispose()
+        if self._copies is not None:
+            await anyio.to_thread.run_sync(self._copies.close)
         if self._groups is not None:
             await self._groups.dispose()
         if isinstance(self._writer, NearbyEngine):

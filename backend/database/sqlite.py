@@ -41,9 +41,9 @@ LONG_WRITES = {
     # A transaction whose changes outgrow the pages it may keep writes some of them twice. Twice as
     # many save an import two microseconds a message, and stay with the process.
     "cache_size": "-8192",
-    # A page that transaction after transaction changes is copied from the log every 16 MiB, not at
-    # every commit.
-    "wal_autocheckpoint": "4096",
+    # The log is copied into the database beside them (`logcopies`). At 64 MiB a commit copies what
+    # is left, so that the log begins anew.
+    "wal_autocheckpoint": "16384",
 }
 """What differs where transactions are large."""
 

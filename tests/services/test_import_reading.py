@@ -9,11 +9,13 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from backend.config import Settings
 from backend.repositories.store import Store
-from backend.security.viewer import Viewer
+from backend.security.viewer import LOCAL_VIEWER, Viewer
 from backend.services import import_batches, import_reading
 from backend.services.container import Services
 from backend.services.import_batches import Batch, ImportFailure, batches, block_of
@@ -21,6 +23,7 @@ from backend.services.import_frames import packed, unpacked
 from backend.services.imports import ImportOptions, ImportReport
 from tests.support.documents import documents
 from tests.support.imports import counts, stored_ids
+from tests.support.processes import python_module, read_line
 
 CHATS = 60
 LENGTH = 20
@@ -206,6 +209,26 @@ async def test_a_process_that_dies_is_told(
     assert seen
 
 
+async def test_what_was_told_as_imported_survives_a_killed_import(
+    settings: Settings, services: Services, tmp_path: Path
+) -> None:
+    path = tmp_path / "chats.jsonl"
+    path.write_bytes(lines(1500))
+    given = (settings.database_url, str(path))
+    with python_module("tests.services.importing_process", *given) as process:
+        # The log is long by then, and is being copied.
+        told = [int(read_line(process)) for _ in range(4)]
+        process.kill()
+        assert process.stdout is not None
+        told += map(int, process.stdout.read().splitlines())
+    stored = await stored_ids(services.store, LOCAL_VIEWER)
+    # One more batch may be stored than the process lived to tell.
+    assert told[-1] <= len(stored) <= told[-1] + told[0]
+    assert [problem async for problem in services.checks.problems()] == []
+    report = await services.imports.from_path(LOCAL_VIEWER, path)
+    assert counts(report)[:3] == (1500 - len(stored), len(stored), 0)
+
+
 async def test_two_large_imports_at_once_have_one_process(
     services: Services, viewer: Viewer, other_viewer: Viewer, file: Path
 ) -> None:
@@ -215,7 +238,7 @@ async def test_two_large_imports_at_once_have_one_process(
     assert [counts(report)[0] for report in reports] == [CHATS, CHATS]
 
 
-@settings(max_examples=10)
+@hypothesis_settings(max_examples=10)
 @given(st.lists(documents(), min_size=1, max_size=3))
 def test_a_batch_is_the_same_behind_the_pipe(found: list[object]) -> None:
     for batch in batches(found):  # type: ignore[arg-type]
