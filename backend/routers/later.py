@@ -7,7 +7,9 @@ that speaks GraphQL alone never needs them; nor does a probe of its health.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 from starlette.applications import Starlette
@@ -22,6 +24,10 @@ from backend.routers.problems import http_problem
 from backend.services.container import Services
 
 Make = Callable[[], ASGIApp]
+
+SWITCH_SECONDS = 0.0005
+"""How long the thread may keep the interpreter from who waits for it; otherwise ten times as long.
+An answer lets go of it at every statement and at its socket, and would wait each time."""
 
 
 def install(app: Starlette, services: Services, make: Make) -> Later:
@@ -57,8 +63,19 @@ class Later:
         """The application; raises whatever goes wrong in making it."""
         with self._making:
             if self._made is None:
-                self._made = self._make()
+                with _turns_are_short():
+                    self._made = self._make()
             return self._made
+
+
+@contextmanager
+def _turns_are_short() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _asks_for_health(scope: Scope) -> bool:

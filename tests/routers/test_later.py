@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
+from collections import Counter
+from types import FrameType
 
 import httpx
 import pytest
@@ -19,6 +22,9 @@ from backend.routers import later, rest
 from backend.routers.later import Later
 from backend.services.container import Services
 from tests.support.apps import URL, ask, client_of, running_app
+
+COMPLETES = "get_dependant"
+"""The framework's function that looks at the parameters of a route."""
 
 ASKED = "{ conversations(first: 1) { edges { node { id } } } }"
 
@@ -85,6 +91,43 @@ async def test_it_is_made_once_and_others_are_answered_meanwhile(services: Servi
         finish.set()
         assert [answer.text for answer in await asyncio.gather(*asked)] == ["made"] * 3
     assert times == 1
+
+
+async def test_others_have_the_interpreter_soon_while_it_is_made(services: Services) -> None:
+    usual, seen = sys.getswitchinterval(), []
+
+    def make() -> ASGIApp:
+        seen.append(sys.getswitchinterval())
+        if len(seen) == 1:
+            raise RuntimeError("a module is missing")
+        return PlainTextResponse("made")
+
+    async with behind(services, make) as client:
+        for status in (500, 200):
+            assert (await client.get("/api/chats")).status_code == status
+            assert sys.getswitchinterval() == usual
+    assert seen == pytest.approx([later.SWITCH_SECONDS] * 2)
+    assert usual > later.SWITCH_SECONDS
+
+
+async def test_the_event_loop_completes_no_route(settings: Settings) -> None:
+    calls: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            calls[frame.f_code.co_name] += 1
+
+    async with running_app(settings) as app, client_of(app) as client:
+        waiting = app.router.default
+        assert isinstance(waiting, Later)
+        sys.setprofile(note)
+        try:
+            waiting.made()
+            made = calls[COMPLETES]
+            assert (await client.get("/api/chats")).status_code == 200
+        finally:
+            sys.setprofile(None)
+    assert calls[COMPLETES] == made > 0
 
 
 async def test_what_goes_wrong_in_making_it_is_logged_and_tried_again(
