@@ -32,7 +32,7 @@ import httpx
 import orjson
 
 from backend.config import load_settings
-from benchmarks.load import children, cpu_seconds, post, request
+from benchmarks.load import children, own_cpu_seconds, post, request
 from benchmarks.requests import LIST, ROOT, THREAD, server
 from benchmarks.seed import conversation_id, seed
 
@@ -79,13 +79,13 @@ def watched(pid: int) -> Iterator[Usage]:
     usage, ended = Usage(), threading.Event()
 
     def look() -> None:
-        before = cpu_seconds(pid)
+        before = own_cpu_seconds(pid)
         while not ended.wait(LOOK_SECONDS):
             now = {}
             for each in (pid, *children(pid)):
                 try:
                     now[each] = resident_megabytes(each)
-                    own = cpu_seconds(each) - (before if each == pid else 0)
+                    own = own_cpu_seconds(each) - (before if each == pid else 0)
                 except (OSError, LookupError):
                     continue
                 usage.peaks[each] = max(usage.peaks.get(each, 0), now[each])

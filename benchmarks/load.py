@@ -28,18 +28,26 @@ class Result:
 
 def cpu_seconds(pid: int) -> float:
     """Processor time that a process and its children have used, in user and in system mode."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    own = (int(fields[11]) + int(fields[12])) / TICKS
+    used = own_cpu_seconds(pid)
     for child in children(pid):
         with suppress(FileNotFoundError):  # it has ended meanwhile
-            own += cpu_seconds(child)
-    return own
+            used += cpu_seconds(child)
+    return used
+
+
+def own_cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used, without its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def children(pid: int) -> list[int]:
     """The processes that a process has started and that still run."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for each in tasks for child in each.read_text().split()]
+    found: list[int] = []
+    for each in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended meanwhile
+            found += map(int, each.read_text().split())
+    return found
 
 
 def peak_megabytes(pid: int) -> float:
