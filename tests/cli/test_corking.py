@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from backend.cli.corking import HEAD, CorkedTransport
+from tests.support.protocol import spoken
 
 PLAIN = [(b"content-length", b"4")]
 
@@ -97,17 +97,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 @asynccontextmanager
 async def served() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """A connection to a server that corks."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(
-            application, http="backend.cli.corking:CorkedProtocol", lifespan="off", log_config=None
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        reader, writer = await asyncio.open_connection(*listening.getsockname())
+    async with spoken(application) as (_, address):
+        reader, writer = await asyncio.open_connection(*address)
         yield reader, writer
         writer.close()
-        server.should_exit = True
-        await serving
 
 
 async def test_every_kind_of_answer_arrives_whole_on_one_connection() -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from tests.support.following import eventually
+from tests.support.protocol import Address, spoken
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -28,24 +26,6 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/slow":
         await asyncio.sleep(1.5 * IDLE)
     await PlainTextResponse("said")(scope, receive, send)
-
-
-@asynccontextmanager
-async def served() -> AsyncIterator[tuple[uvicorn.Server, tuple[str, int]]]:
-    """A server and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(
-            application,
-            http="backend.cli.corking:CorkedProtocol",
-            lifespan="off",
-            log_config=None,
-            timeout_keep_alive=IDLE,
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        yield server, listening.getsockname()
-        server.should_exit = True
-        await serving
 
 
 class Client:
@@ -71,7 +51,7 @@ class Client:
         self._writer.close()
 
 
-async def connected(address: tuple[str, int]) -> Client:
+async def connected(address: Address) -> Client:
     """A client that is connected."""
     return Client(*await asyncio.open_connection(*address))
 
@@ -92,7 +72,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
 
 async def test_many_requests_set_one_timer(timers: Callable[[], int]) -> None:
-    async with served() as (_, address):
+    async with spoken(application, timeout_keep_alive=IDLE) as (_, address):
         client = await connected(address)
         for _ in range(50):
             await client.ask()
@@ -101,7 +81,7 @@ async def test_many_requests_set_one_timer(timers: Callable[[], int]) -> None:
 
 
 async def test_a_connection_is_closed_once_it_was_idle_for_long() -> None:
-    async with served() as (_, address):
+    async with spoken(application, timeout_keep_alive=IDLE) as (_, address):
         client = await connected(address)
         await client.ask()
         await asyncio.sleep(SHORT)
@@ -111,7 +91,7 @@ async def test_a_connection_is_closed_once_it_was_idle_for_long() -> None:
 
 
 async def test_an_answer_that_takes_long_is_no_idle_time() -> None:
-    async with served() as (_, address):
+    async with spoken(application, timeout_keep_alive=IDLE) as (_, address):
         client = await connected(address)
         await client.ask()
         await client.ask(SLOW)
@@ -120,7 +100,7 @@ async def test_an_answer_that_takes_long_is_no_idle_time() -> None:
 
 
 async def test_requests_that_are_sent_ahead_are_all_answered() -> None:
-    async with served() as (_, address):
+    async with spoken(application, timeout_keep_alive=IDLE) as (_, address):
         client = await connected(address)
         await client.ask(REQUEST + SLOW + REQUEST)
         for _ in range(2):
@@ -129,7 +109,7 @@ async def test_requests_that_are_sent_ahead_are_all_answered() -> None:
 
 
 async def test_nothing_is_kept_of_connections_and_requests_that_are_over() -> None:
-    async with served() as (server, address):
+    async with spoken(application, timeout_keep_alive=IDLE) as (server, address):
         clients = [await connected(address) for _ in range(3)]
         for client in clients:
             await client.ask()
@@ -140,7 +120,7 @@ async def test_nothing_is_kept_of_connections_and_requests_that_are_over() -> No
 
 
 async def test_a_server_that_stops_finishes_what_it_is_asked() -> None:
-    async with served() as (server, address):
+    async with spoken(application, timeout_keep_alive=IDLE) as (server, address):
         client = await connected(address)
         slow = asyncio.create_task(client.ask(SLOW))
         await eventually(lambda: server.server_state.tasks)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from backend.graphql.http.answers import Answer, deliver
+from tests.support.protocol import Address, spoken
 
 LARGE = b"x" * 5_000_000
 HEADERS = [(b"content-type", b"text/plain"), (b"x-more", b"yes")]
@@ -47,21 +46,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def served(**settings: Any) -> AsyncIterator[tuple[str, int]]:
+async def served(**settings: Any) -> AsyncIterator[Address]:
     """The address of a server."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(
-            application,
-            http="backend.cli.corking:CorkedProtocol",
-            lifespan="off",
-            log_config=None,
-            **settings,
-        )
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        yield listening.getsockname()
-        server.should_exit = True
-        await serving
+    async with spoken(application, **settings) as (_, address):
+        yield address
 
 
 async def exchanged(address: tuple[str, int], request: bytes) -> bytes:
