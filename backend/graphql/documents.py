@@ -55,6 +55,8 @@ class Documents:
         its code is what Apollo's clients look for to send the text after all.
         """
         query, document_id = parameters.query, parameters.document_id
+        if query is not None and document_id is None and not parameters.extensions:
+            return self._checked(query, None, None)
         digest = _registered_digest(parameters.extensions)
         if query is not None:
             return self._checked(query, document_id, digest)

@@ -56,7 +56,7 @@ class Identity:
         self._graphql = graphql
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or _is_open(scope["path"]):
+        if scope["type"] != "http" or (scope["path"] != self._graphql and _is_open(scope["path"])):
             await self._app(scope, receive, send)
             return
         found = scope.setdefault("state", {})[STATE] = await self._caller(scope)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 
@@ -22,6 +23,8 @@ from backend.config import Settings
 from backend.ids import new_id
 from backend.security.exposure import is_loopback
 from backend.security.handshake import headers_of
+
+Headers = Mapping[bytes, bytes]
 
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
@@ -83,7 +86,8 @@ class Front:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        headers = headers_of(scope)
+        request_id = _request_id(headers)
         token = _current.set(request_id)
         common = ((b"x-request-id", request_id.encode()), *self._common)
 
@@ -93,15 +97,15 @@ class Front:
             await send(message)
 
         try:
-            app = self._app if self._answers_to(scope) else _misdirected
+            app = self._app if self._answers_to(headers) else _misdirected
             await app(scope, receive, send_with_id)
         finally:
             _current.reset(token)
 
-    def _answers_to(self, scope: Scope) -> bool:
+    def _answers_to(self, headers: Headers) -> bool:
         if self._names is None:
             return True
-        return _name_of(headers_of(scope).get(b"host", b"")[:MAX_HOST_BYTES]) in self._names
+        return _name_of(headers.get(b"host", b"")[:MAX_HOST_BYTES]) in self._names
 
 
 def guard(app: Starlette, settings: Settings) -> None:
@@ -126,8 +130,8 @@ def own_names(settings: Settings) -> frozenset[str] | None:
     return frozenset((*LOOPBACK_NAMES, settings.host)) if is_loopback(settings.host) else None
 
 
-def _request_id(scope: Scope) -> str:
-    given = headers_of(scope).get(b"x-request-id")
+def _request_id(headers: Headers) -> str:
+    given = headers.get(b"x-request-id")
     return given.decode() if given and _ID.fullmatch(given) else new_id()
 
 
