@@ -23,7 +23,6 @@ WORTH = 16 * 1024 * 1024
 """Bytes of the log's file from which on it is copied. It does not shrink before it is closed, so
 this tells that much was written once, not that there is as much to copy."""
 
-
 EVERY = 2
 """Transactions to a copy: pages that both of them changed are copied once."""
 
