@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -304,14 +305,25 @@ class TestSources:
     async def test_event_loop_goes_on_while_reading(
         self, services: Services, store: Store, viewer: Viewer
     ) -> None:
-        """Somebody else reads and writes between any two batches."""
+        """Somebody else writes while the source has nothing to read, in a batch and between two."""
         mine = await services.conversations.create(viewer, ConversationDraft(title="Mine"))
-        task = asyncio.create_task(services.imports.run(viewer, many(600, length=6)))
-        said = 0
-        while not task.done():
-            await say(services, viewer, mine.id, str(said))
-            said += 1
-        assert (await task).imported == 600
-        assert said > 1
+        waits = asyncio.Semaphore(0)
+        said = threading.Semaphore(0)
+        loop = asyncio.get_running_loop()
+
+        def slowly() -> Iterator[DocumentConversation]:
+            for place, found in enumerate(many(1200)):
+                if place in (1, 600, 1100):
+                    loop.call_soon_threadsafe(waits.release)
+                    assert said.acquire(timeout=60)
+                yield found
+
+        task = asyncio.create_task(services.imports.run(viewer, slowly()))
+        for n in range(3):
+            await waits.acquire()
+            await say(services, viewer, mine.id, str(n))
+            assert not task.done()
+            said.release()
+        assert (await task).imported == 1200
         stored = await sound_conversation(store, viewer, mine.id)
-        assert len(stored.active) == said
+        assert len(stored.active) == 3
