@@ -139,7 +139,8 @@ class InloopEngine:
             connection.close()
 
     async def dispose(self) -> None:
-        """Closes the connections that nobody has."""
+        """Closes the connections that nobody has; none is kept from then on."""
+        self._keep = 0
         while self._idle:
             self._idle.pop().close()
         self.sync_engine.dispose()

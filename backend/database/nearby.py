@@ -69,7 +69,6 @@ class NearbyEngine:
     async def take(self) -> DrivenConnection:
         """A connection that nobody else has."""
         await take_turn(self._free, self._patience, self._what)
-        self._closing = False
         try:
             while self._idle:
                 found = self._idle.pop()
@@ -82,17 +81,21 @@ class NearbyEngine:
             raise
 
     async def give_back(self, connection: DrivenConnection, *, sound: bool) -> None:
-        """Takes one back; one that is not sound is closed."""
+        """Takes one back; one that is not sound, or comes back late, is closed."""
         try:
             if sound and not self._closing:
                 self._idle.append(connection)
             else:
-                await asyncio.shield(connection.close(sound=sound))
+                await asyncio.shield(connection.close(sound=False))
         finally:
             self._free.release()
 
     async def dispose(self) -> None:
-        """Closes the connections that nobody has; those that are lent, when they come back."""
+        """Closes the connections that nobody has; those that are lent, when they come back.
+
+        Who comes later is served all the same, with a connection of his own that is kept nowhere:
+        a task that is ending meanwhile would leave it to the garbage collector.
+        """
         self._closing = True
         while self._idle:
             await self._idle.pop().close(sound=True)

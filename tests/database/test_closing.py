@@ -10,6 +10,8 @@ import pytest
 from backend.config import Settings
 from backend.database import closing
 from backend.database.database import Database
+from backend.database.inloop import InloopEngine
+from backend.database.nearby import NearbyEngine
 
 
 async def hold(
@@ -36,6 +38,23 @@ async def test_a_connection_that_is_lent_comes_back_first(settings: Settings) ->
         assert not ending.done()
         until.set()
     assert "Current Checked out connections: 0" in pool.status()
+
+
+async def test_what_is_taken_meanwhile_is_not_kept(settings: Settings) -> None:
+    database = Database(settings)
+    taken, until = asyncio.Event(), asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(hold(database, taken, until))
+        await taken.wait()
+        ending = group.create_task(database.close())
+        await asyncio.sleep(20 * closing.LOOK)
+        async with database.read() as late:
+            await late.exec_driver_sql("SELECT 1")
+        assert not ending.done()
+        until.set()
+    reader = database._reader
+    assert isinstance(reader, NearbyEngine | InloopEngine)
+    assert reader._idle == []
 
 
 async def test_a_cancelled_statement_leaves_no_thread_behind(settings: Settings) -> None:
