@@ -15,6 +15,7 @@ from backend.repositories.store import Store
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 from backend.services.conversations import ConversationDraft
+from backend.services.counting import ready_to_count
 from backend.services.drafts import MessageDraft
 from backend.utils.text_processor import title_key
 
@@ -36,6 +37,8 @@ async def stored_conversation(
     services: Services, viewer: Viewer, *, messages: int = 0, title: str = "A title", **values: Any
 ) -> ConversationRecord:
     """A conversation of this many messages."""
+    # Or the first messages of a process, said together, would wait for the vocabulary one by one.
+    await ready_to_count()
     made = await services.conversations.create(viewer, ConversationDraft(title=title, **values))
     for start in range(0, messages, BATCH_MESSAGES):
         size = min(BATCH_MESSAGES, messages - start)
