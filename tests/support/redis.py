@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.support.servers import free_port
+from tests.support.servers import port_for
 
 START_SECONDS = 60.0
 
@@ -22,7 +22,7 @@ class RedisServer:
     """A server without memory of its own on a free port."""
 
     def __init__(self, program: str, folder: Path) -> None:
-        self.port = free_port()
+        self.port = port_for(self)
         self._command = [
             program, "--port", str(self.port), "--bind", "127.0.0.1",
             "--save", "", "--appendonly", "no", "--dir", str(folder),

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,21 +20,29 @@ from backend.config import PREFIX
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
 """A busy machine takes long to start several at once; what answers sooner is not waited for."""
+PATIENCE = 60.0
+"""Seconds for an answer, and for an end."""
 
 
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def port_for(user: object) -> int:
+    """A port that nobody else is given as long as this object lives, and its server may listen on.
+
+    Linux lets a second socket have an address where both ask to share it and the first one does not
+    listen; those who ask for any port are given others meanwhile.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    weakref.finalize(user, held.close)
+    port: int = held.getsockname()[1]
+    return port
 
 
 class Server:
     """One server process on a port of its own, which it keeps when it is started again."""
 
     def __init__(self, database_url: str, log: Path, **settings: str) -> None:
-        self.port = free_port()
+        self.port = port_for(self)
         self._log = log
         self._settings = {
             "DATABASE_URL": database_url,
@@ -86,7 +95,7 @@ class Server:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=PATIENCE)
 
 
 @asynccontextmanager
@@ -107,7 +116,7 @@ async def running_servers(
 
 async def graphql(server: Server, query: str, **variables: object) -> dict[str, object]:
     """The data of an operation over HTTP; raises where there are errors."""
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         answer = await client.post(
             f"{server.url}/graphql", json={"query": query, "variables": variables}
         )
