@@ -9,6 +9,7 @@ from backend.repositories.store import Store
 from backend.security.viewer import LOCAL_VIEWER
 from tests.support.conversations import contents
 from tests.support.invariants import sound_conversation
+from tests.support.postgresql import left_alone
 from tests.support.processes import python_module, read_line
 
 ENOUGH = 25
@@ -25,6 +26,7 @@ async def test_acknowledged_writes_survive_a_killed_process(
         process.kill()
         assert process.stdout is not None
         acknowledged += process.stdout.read().splitlines()
+    await left_alone(settings.database_url)
     stored = await sound_conversation(store, LOCAL_VIEWER, conversation_id)
     said = contents(stored.active)
     assert set(acknowledged) <= set(said)

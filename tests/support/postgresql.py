@@ -63,6 +63,24 @@ class PostgresqlServer:
         self._runner.run(self._connection.execute(sql))
 
 
+async def left_alone(url: str) -> None:
+    """Waits until nobody is connected to a database: what a process asked of it that was killed is
+    done by then. On SQLite it is at once."""
+    if not url.startswith("postgresql"):
+        return
+    others = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    connection = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(60):
+            while await connection.fetchval(others):
+                await asyncio.sleep(0.005)
+    finally:
+        await connection.close()
+
+
 @contextmanager
 def shared_server(folder: Path, migrate: Callable[[str], None]) -> Iterator[PostgresqlServer]:
     """The server of this run; whoever comes first starts it and makes the template.
