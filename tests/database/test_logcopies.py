@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from backend.config import Settings
 from backend.database.database import Database
 from backend.database.logcopies import EVERY, WORTH, LogCopies
 from tests.support.databases import SqliteDatabases, settings_for
+from tests.support.following import eventually
 
 MEBIBYTE = 1024 * 1024
 BOUND = 64 * MEBIBYTE
@@ -85,13 +88,23 @@ async def test_a_short_log_is_left_to_who_writes(
     assert size(log_of(filled)) < WORTH
 
 
+@pytest.mark.parametrize("slow", [False, True], ids=["copied at once", "not copied in time"])
 async def test_a_log_that_is_written_all_the_time_begins_anew(
-    database: Database, filled: Path
+    database: Database, copies: LogCopies, filled: Path, slow: bool
 ) -> None:
+    """Both ends of what may come: a copy is made before the next write, or not before the last."""
+    go_on = threading.Event()
+    if slow:
+        copies._thread = ThreadPoolExecutor(1)
+        copies._thread.submit(go_on.wait, 60)
     for _ in range(12):
         await fill(database, 12)
+        if not slow:
+            await eventually(lambda: not copies.is_running())
     # At the bound all of it is copied, and the next commit stands where the first one stood.
     assert size(log_of(filled)) < BOUND + 2 * 13 * MEBIBYTE
+    assert copies.is_running() == slow
+    go_on.set()
 
 
 async def test_nothing_of_it_is_left_when_the_database_is_closed(
