@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
+import threading
 from collections.abc import Callable, Coroutine
 
 import pytest
@@ -188,12 +188,14 @@ async def test_an_error_that_undoes_the_whole_group_is_told_to_all(database: Dat
 
 
 async def test_another_process_s_lock_keeps_nobody_else_waiting(
-    database: Database, settings: Settings
+    database: Database, groups: GroupWriter
 ) -> None:
+    groups._lock_patience = 60
     other = sqlite3.connect(str(database.url.database), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     adding = asyncio.create_task(add(database, "a"))
     for _ in range(20):
+        await asyncio.sleep(0)
         assert await names(database) == []
     assert not adding.done()
     other.execute("ROLLBACK")
@@ -271,16 +273,21 @@ async def test_many_writers_of_one_conversation(
 async def test_the_loop_goes_on_while_a_commit_waits_for_the_disk(
     database: Database, groups: GroupWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, steps = groups._run, 0
+    run, loop = groups._run, asyncio.get_running_loop()
+    begun, disk = asyncio.Event(), threading.Event()
 
     def slowly(statement: str) -> None:
         if statement == "COMMIT":
-            time.sleep(0.05)
+            loop.call_soon_threadsafe(begun.set)
+            assert disk.wait(60), "the loop stands still"
         run(statement)
 
     monkeypatch.setattr(groups, "_run", slowly)
     adding = asyncio.create_task(add(database, "a"))
-    while not adding.done():
-        steps += 1
-        await asyncio.sleep(0.001)
-    assert steps > 5
+    await begun.wait()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not adding.done()
+    disk.set()
+    await adding
+    assert groups.commits == 1
