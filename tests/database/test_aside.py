@@ -80,7 +80,7 @@ async def test_nobody_waits_for_ever(impatient: Database) -> None:
 
     async def holds(connection: AsyncConnection) -> set[int]:
         loop.call_soon_threadsafe(begun.set)
-        assert end.wait(10)
+        assert end.wait(60)
         return await threads_of(connection)
 
     first = asyncio.create_task(impatient.aside(holds))
