@@ -1,4 +1,4 @@
-"""Connections between requests, over real sockets and a loop that counts its timers."""
+"""Connections between requests, over real sockets and a loop whose time the tests put forward."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from tests.support.protocol import Address, spoken
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
-IDLE = 1
-"""Seconds after which a connection is closed."""
-SHORT = 0.4 * IDLE
+IDLE = 600
+"""Seconds after which a connection is closed: no test lasts as long."""
+PATIENCE = 60
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers at once, or after longer than a connection may be idle."""
-    if scope["path"] == "/slow":
-        await asyncio.sleep(1.5 * IDLE)
-    await PlainTextResponse("said")(scope, receive, send)
+class Application:
+    """Answers at once, or to a slow request once it is told to."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/slow":
+            self.begun.set()
+            await self.go_on.wait()
+        await PlainTextResponse("said")(scope, receive, send)
 
 
 class Client:
@@ -39,12 +45,10 @@ class Client:
         self._writer.write(request)
         assert (await self._reader.readuntil(b"said")).startswith(b"HTTP/1.1 200")
 
-    async def seconds_until_closed(self) -> float:
-        """How long the server keeps it."""
-        begun = time.monotonic()
-        assert await asyncio.wait_for(self._reader.read(), 20) == b""
+    async def is_closed(self) -> None:
+        """Waits for the server to close it."""
+        assert await asyncio.wait_for(self._reader.read(), PATIENCE) == b""
         self.close()
-        return time.monotonic() - begun
 
     def close(self) -> None:
         """Goes."""
@@ -54,6 +58,31 @@ class Client:
 async def connected(address: Address) -> Client:
     """A client that is connected."""
     return Client(*await asyncio.open_connection(*address))
+
+
+class Clock:
+    """The loop's time, which is put forward by more than passes."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def time(self) -> float:
+        """Seconds, as the loop counts them."""
+        return time.monotonic() + self._ahead
+
+    async def forward(self, seconds: float) -> None:
+        """Returns when every timer has run whose time has come by then."""
+        self._ahead += seconds
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What the loop takes for the time."""
+    clock = Clock()
+    monkeypatch.setattr(asyncio.BaseEventLoop, "time", clock.time)
+    return clock
 
 
 @pytest.fixture
@@ -72,7 +101,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
 
 async def test_many_requests_set_one_timer(timers: Callable[[], int]) -> None:
-    async with spoken(application, timeout_keep_alive=IDLE) as (_, address):
+    async with spoken(Application(), timeout_keep_alive=IDLE) as (_, address):
         client = await connected(address)
         for _ in range(50):
             await client.ask()
@@ -80,36 +109,52 @@ async def test_many_requests_set_one_timer(timers: Callable[[], int]) -> None:
         client.close()
 
 
-async def test_a_connection_is_closed_once_it_was_idle_for_long() -> None:
-    async with spoken(application, timeout_keep_alive=IDLE) as (_, address):
+async def test_a_connection_is_closed_once_it_was_idle_for_long(clock: Clock) -> None:
+    async with spoken(Application(), timeout_keep_alive=IDLE) as (_, address):
         client = await connected(address)
-        await client.ask()
-        await asyncio.sleep(SHORT)
-        await client.ask()
         # Counted from the last answer, not from the first.
-        assert await client.seconds_until_closed() > IDLE - 0.1
+        for _ in range(3):
+            await client.ask()
+            await clock.forward(0.7 * IDLE)
+        await client.ask()
+        await clock.forward(IDLE)
+        await client.is_closed()
 
 
-async def test_an_answer_that_takes_long_is_no_idle_time() -> None:
+async def test_an_answer_that_takes_long_is_no_idle_time(clock: Clock) -> None:
+    application = Application()
     async with spoken(application, timeout_keep_alive=IDLE) as (_, address):
         client = await connected(address)
         await client.ask()
-        await client.ask(SLOW)
+        slow = asyncio.create_task(client.ask(SLOW))
+        await application.begun.wait()
+        await clock.forward(1.5 * IDLE)
+        application.go_on.set()
+        await slow
+        await clock.forward(0.7 * IDLE)
         await client.ask()
-        assert await client.seconds_until_closed() > IDLE - 0.1
+        await clock.forward(IDLE)
+        await client.is_closed()
 
 
-async def test_requests_that_are_sent_ahead_are_all_answered() -> None:
+async def test_requests_that_are_sent_ahead_are_all_answered(clock: Clock) -> None:
+    application = Application()
     async with spoken(application, timeout_keep_alive=IDLE) as (_, address):
         client = await connected(address)
         await client.ask(REQUEST + SLOW + REQUEST)
+        await application.begun.wait()
+        await clock.forward(1.5 * IDLE)
+        application.go_on.set()
         for _ in range(2):
             await client.ask(b"")
-        assert await client.seconds_until_closed() > IDLE - 0.1
+        await clock.forward(0.7 * IDLE)
+        await client.ask()
+        await clock.forward(IDLE)
+        await client.is_closed()
 
 
 async def test_nothing_is_kept_of_connections_and_requests_that_are_over() -> None:
-    async with spoken(application, timeout_keep_alive=IDLE) as (server, address):
+    async with spoken(Application(), timeout_keep_alive=IDLE) as (server, address):
         clients = [await connected(address) for _ in range(3)]
         for client in clients:
             await client.ask()
@@ -120,10 +165,14 @@ async def test_nothing_is_kept_of_connections_and_requests_that_are_over() -> No
 
 
 async def test_a_server_that_stops_finishes_what_it_is_asked() -> None:
+    application = Application()
     async with spoken(application, timeout_keep_alive=IDLE) as (server, address):
         client = await connected(address)
         slow = asyncio.create_task(client.ask(SLOW))
-        await eventually(lambda: server.server_state.tasks)
+        await application.begun.wait()
+        assert server.server_state.tasks
         server.should_exit = True
+        await eventually(lambda: not server.servers[0].is_serving())
+        application.go_on.set()
         await slow
         client.close()
