@@ -1,4 +1,7 @@
-"""Answers whoever connects to the socket it was given with its name, as a worker would."""
+"""Answers whoever connects to the socket it was given with its name, as a worker would.
+
+It waits as long as it is told, in seconds, before it takes another when it took the last one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import socket
 import sys
 from typing import cast
 
+from backend.cli import turns
 from backend.cli.turns import SharingLoop
 
 
@@ -28,5 +32,6 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
+    turns.MOMENT = float(sys.argv[3])
     with asyncio.Runner(loop_factory=SharingLoop) as runner:
         runner.run(serve())

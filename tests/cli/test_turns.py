@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import select
+import signal
 import socket
 import subprocess
 import sys
@@ -19,8 +22,11 @@ from backend.cli import turns
 from backend.cli.turns import TurnTaker
 from tests.support.processes import ROOT, read_line, write_line
 
+Process = subprocess.Popen[str]
 CONNECTIONS = 8
 MOST = 6
+NEVER = 600.0
+"""Seconds, more than a test lasts."""
 
 
 class FullSocket(socket.socket):
@@ -64,7 +70,7 @@ class Shared:
 
     async def all_accepted(self, count: int) -> list[int]:
         """How many each has accepted, most first, once they are so many."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.accepted.total() < count:  # noqa: ASYNC110 - none tells
                 await asyncio.sleep(0.001)
         await asyncio.sleep(0.01)
@@ -143,11 +149,11 @@ async def test_where_there_is_no_room_it_is_tried_again(
 
 
 @contextmanager
-def accepting(name: str, listening: socket.socket) -> Iterator[None]:
-    """A process that accepts on a socket."""
-    handle = str(listening.fileno())
+def accepting(name: str, listening: socket.socket, moment: float) -> Iterator[Process]:
+    """A process that accepts on a socket, and for a moment lets others come first."""
+    given = [name, str(listening.fileno()), str(moment)]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.cli.accepting_process", name, handle],
+        [sys.executable, "-m", "tests.cli.accepting_process", *given],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -155,17 +161,46 @@ def accepting(name: str, listening: socket.socket) -> Iterator[None]:
         pass_fds=[listening.fileno()],
     ) as process:
         assert read_line(process) == "ready"
-        yield
-        write_line(process)
-        assert process.wait(timeout=20) == 0
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)
+            write_line(process)
+        assert process.wait(timeout=60) == 0
 
 
-def test_processes_answer_in_turns() -> None:
+def hold(process: Process) -> None:
+    """Returns when it has stopped where it is."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitpid(process.pid, os.WUNTRACED)
+
+
+@pytest.mark.parametrize("slow", ["a", "b"])
+def test_processes_answer_in_turns(slow: str) -> None:
+    """Who took one leaves the next to the other, however slow that is."""
     with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as stack:
-        for name in ("a", "b"):
-            stack.enter_context(accepting(name, listening))
-        answered: Counter[bytes] = Counter()
-        for _ in range(40):
-            with socket.create_connection(listening.getsockname(), timeout=20) as client:
-                answered[client.recv(1)] += 1
-    assert min(answered[b"a"], answered[b"b"]) > 5, answered
+        processes = {
+            name: stack.enter_context(accepting(name, listening, NEVER)) for name in ("a", "b")
+        }
+        hold(processes[slow])
+        clients = [
+            stack.enter_context(socket.create_connection(listening.getsockname(), timeout=60))
+            for _ in range(2)
+        ]
+        ([first], _, _) = select.select(clients, [], [], 60)
+        [second] = set(clients) - {first}
+        quick = "b" if slow == "a" else "a"
+        assert first.recv(1) == quick.encode()
+        processes[slow].send_signal(signal.SIGCONT)
+        assert second.recv(1) == slow.encode()
+
+
+def test_where_one_hangs_the_other_answers_all() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ExitStack() as stack:
+        processes = [
+            stack.enter_context(accepting(name, listening, turns.MOMENT)) for name in ("a", "b")
+        ]
+        hold(processes[0])
+        for _ in range(20):
+            with socket.create_connection(listening.getsockname(), timeout=60) as client:
+                assert client.recv(1) == b"b"
