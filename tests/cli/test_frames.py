@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from backend.cli.frames import UNCOMPRESSED, TextsAtOnce
 from backend.graphql.sockets import TEXT_AT_ONCE
 
-PATIENCE = 20
+PATIENCE = 60
 LENGTHS = (0, 1, 125, 126, 127, 65_535, 65_536, 100_000)
 
 

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from backend.graphql.http.answers import Answer, deliver
 from tests.support.protocol import Address, spoken
 
+PATIENCE = 60
 LARGE = b"x" * 5_000_000
 HEADERS = [(b"content-type", b"text/plain"), (b"x-more", b"yes")]
 BROKEN = {"/broken": b"one\r\nx-other: two", "/torn": b"one\0two"}
@@ -56,17 +57,17 @@ async def exchanged(address: tuple[str, int], request: bytes) -> bytes:
     """All that the server sends to a request until it closes; the date left out."""
     reader, writer = await asyncio.open_connection(*address)
     writer.write(request)
-    answer = await asyncio.wait_for(reader.read(), 20)
+    answer = await asyncio.wait_for(reader.read(), PATIENCE)
     writer.close()
     return re.sub(rb"date: [^\r]*", b"date: -", answer)
 
 
 async def kept(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     """The head and the body of one answer on a connection that stays open."""
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     length = re.search(rb"content-length: (\d+)", head)
     assert length is not None
-    return head, await asyncio.wait_for(reader.readexactly(int(length[1])), 20)
+    return head, await asyncio.wait_for(reader.readexactly(int(length[1])), PATIENCE)
 
 
 def post(path: str, body: bytes, *, version: str = "1.1", more: str = "") -> bytes:
