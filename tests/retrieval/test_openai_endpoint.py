@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -145,10 +146,13 @@ async def test_after_the_last_attempt_it_is_unavailable_and_then_left_alone() ->
 
 
 async def test_nobody_listening_is_unavailable() -> None:
-    async with httpx.AsyncClient() as client:
-        e = OpenAiEndpoint(Endpoint("http://127.0.0.1:9/v1", "m", 3), client, sleep=Naps())
-        with pytest.raises(EmbedderUnavailable, match="ConnectError"):
-            await e.embed_query("x")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        async with httpx.AsyncClient() as client:
+            e = OpenAiEndpoint(Endpoint(url, "m", 3), client, sleep=Naps())
+            with pytest.raises(EmbedderUnavailable, match="ConnectError"):
+                await e.embed_query("x")
 
 
 @pytest.mark.parametrize("status", [400, 413, 422, 500])
