@@ -21,8 +21,10 @@ def python_module(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def read_line(process: subprocess.Popen[str]) -> str:
