@@ -1,7 +1,8 @@
 """Sockets on which a text can be sent at once.
 
 What ASGI offers is to await ``send``, which a task must do for each socket. The protocol here
-offers beside it, as an extension of the scope, to take a text as bytes and say whether it went out.
+offers beside it, as an extension of the scope, to take a text as bytes and say whether it went out,
+and to cut the connection off: what ASGI calls closing waits until all before it has been read.
 It is what uvicorn would have sent, under the same limit on what is held for a slow reader.
 """
 
@@ -29,7 +30,8 @@ class TextsAtOnce(WebSocketsSansIOProtocol):
     """uvicorn's protocol, with the extension in the scope."""
 
     def run_asgi(self) -> Coroutine[Any, Any, None]:
-        self.scope["extensions"][TEXT_AT_ONCE] = {"send": self.send_text}
+        offered: dict[object, object] = {"send": self.send_text, "abort": self.transport.abort}
+        self.scope["extensions"][TEXT_AT_ONCE] = offered
         return super().run_asgi()
 
     def send_text(self, text: bytes) -> bool:

@@ -15,12 +15,13 @@ LOOK_EVERY = 1.0
 @dataclass(frozen=True, slots=True)
 class SocketTimes:
     """Seconds: for saying who one is, between pings, without a sign of life, without reading what
-    was sent, and in all."""
+    was sent, for taking the word that it is over, and in all."""
 
     initialise: float = 10
     ping: float = 25
     silent: float = 60
     stuck: float = 10
+    farewell: float = 10
     lifetime: float = 24 * 3600
 
 
@@ -37,6 +38,7 @@ class KeptSocket(Protocol):
     def over(self) -> str | None: ...
     async def close(self, code: int, reason: str) -> None: ...
     async def ping(self) -> None: ...
+    def drop(self) -> None: ...
 
 
 class SocketKeeper:
@@ -75,18 +77,27 @@ class SocketKeeper:
         times = self._times
         stuck = socket.sending_since is not None and now - socket.sending_since > times.stuck
         if not socket.acknowledged and now - socket.opened_at > times.initialise:
-            self._do(socket.close(4408, "Connection initialisation timeout"))
+            self._do(self._end(socket, 4408, "Connection initialisation timeout"))
         elif reason := socket.over:
-            self._do(socket.close(4403, reason))
+            self._do(self._end(socket, 4403, reason))
         elif stuck:
-            self._do(socket.close(4413, "Too slow: resume from the last cursor"))
+            self._do(self._end(socket, 4413, "Too slow: resume from the last cursor"))
         elif now - socket.heard_at > times.silent:
-            self._do(socket.close(4408, "No sign of life"))
+            self._do(self._end(socket, 4408, "No sign of life"))
         elif now - socket.opened_at > times.lifetime:
-            self._do(socket.close(1001, "Connect again"))
+            self._do(self._end(socket, 1001, "Connect again"))
         elif now - pinged_at > times.ping and socket.acknowledged:
             self._sockets[socket] = now
             self._do(socket.ping())
+
+    async def _end(self, socket: KeptSocket, code: int, reason: str) -> None:
+        """Closes a socket. The word of it waits behind what its client has not read; where that
+        never goes, the connection is cut."""
+        try:
+            async with asyncio.timeout(self._times.farewell):
+                await socket.close(code, reason)
+        except TimeoutError:
+            socket.drop()
 
     def _do(self, job: object) -> None:
         task = asyncio.create_task(_quietly(job))

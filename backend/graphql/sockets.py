@@ -40,7 +40,8 @@ logger = logging.getLogger("conversa.sockets")
 PROTOCOL = "graphql-transport-ws"
 TEXT_AT_ONCE = "conversa.text_at_once"
 """The extension of ASGI by which our own server takes a text as bytes and says whether it went out:
-no other message must wait for it to be told, and it may not wait itself."""
+no other message must wait for it to be told, and it may not wait itself. By it too it cuts a
+connection off, whatever still waits to be sent."""
 OPERATIONS = 100
 """Operations at once on one socket."""
 FRAME_CHARACTERS = 1024 * 1024
@@ -139,6 +140,12 @@ class Socket:
     async def ping(self) -> None:
         """Asks the client for a sign of life."""
         await self._send_text('{"type":"ping"}')
+
+    def drop(self) -> None:
+        """Cuts the connection without a word, where the server can."""
+        offered = self._websocket.scope.get("extensions", {}).get(TEXT_AT_ONCE)
+        if offered is not None:
+            offered["abort"]()
 
     async def _receive(self) -> None:
         event = await self._websocket.receive()

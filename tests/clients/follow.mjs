@@ -39,7 +39,8 @@ async function openProxy(server) {
 
 async function add(url, conversation, content) {
   const body = JSON.stringify({ query: ADD, variables: { conversation, content } });
-  const headers = { "content-type": "application/json" };
+  // A connection that is kept may be closed for its idleness just as it is used again.
+  const headers = { "content-type": "application/json", connection: "close" };
   const answer = await (await fetch(url, { method: "POST", headers, body })).json();
   if (!answer.data?.addMessage.message) throw new Error(JSON.stringify(answer));
 }

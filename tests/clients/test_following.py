@@ -5,7 +5,7 @@ They are connected by the very text of docs/subscriptions.md.
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,16 +21,16 @@ CUTS = 2
 @pytest.fixture(scope="session")
 def modules() -> Iterator[Path]:
     """The modules that the documentation shows, where they find their packages."""
-    folder = CLIENTS / "node_modules" / ".documentation"
-    folder.mkdir(exist_ok=True)
-    (folder / "package.json").write_text('{"type": "module"}')
-    for block in blocks(DOCUMENT):
-        if block.language == "js":
-            name = block.text.splitlines()[0].removeprefix("// ")
-            assert name.endswith(".js"), f"{DOCUMENT}:{block.line} begins with no name"
-            (folder / name).write_text(block.text)
-    yield folder
-    shutil.rmtree(folder)
+    # One of this run's own: another run's end must not take it away.
+    with tempfile.TemporaryDirectory(prefix=".shown-", dir=CLIENTS / "node_modules") as made:
+        folder = Path(made)
+        (folder / "package.json").write_text('{"type": "module"}')
+        for block in blocks(DOCUMENT):
+            if block.language == "js":
+                name = block.text.splitlines()[0].removeprefix("// ")
+                assert name.endswith(".js"), f"{DOCUMENT}:{block.line} begins with no name"
+                (folder / name).write_text(block.text)
+        yield folder
 
 
 CLIENTS_SHOWN = ("graphql-ws", "graphql-sse", "apollo", "apollo-multipart", "urql")

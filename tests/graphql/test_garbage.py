@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 
@@ -39,6 +40,8 @@ def garbage() -> Iterator[Callable[[], Counter[str]]]:
 
 def _module(found: object) -> str:
     """Where an object's type, or a function, was written."""
+    if type(found) in weakref.ProxyTypes:
+        return "weakref"  # What it stands for may be gone, and then it answers nothing.
     return str(getattr(found, "__module__", None) or type(found).__module__)
 
 

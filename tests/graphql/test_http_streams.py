@@ -26,7 +26,7 @@ EVENTS = "text/event-stream"
 MULTIPART = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
 TICKS = {"query": "subscription($upto: Int!) { ticks(upto: $upto) { number } }"}
 SILENCE = {"query": "subscription { silence }"}
-PATIENCE = 10
+PATIENCE = 60
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from tests.graphql.edge_support import (
 
 SLOW = {"query": "{ slow }"}
 WRITE = {"query": 'mutation { write(text: "kept") }'}
-PATIENCE = 10
+PATIENCE = 60
 
 
 @pytest.fixture(autouse=True)

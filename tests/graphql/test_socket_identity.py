@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import httpx
@@ -17,12 +17,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
 from backend.config import Settings
+from backend.graphql import socket_keeper, sockets
+from backend.graphql.socket_keeper import SocketTimes
 from backend.repositories.store import Store
 from backend.services import authentication
 from backend.services.keys import KeyService
 from tests.support.apps import key_of, served_app, with_keys
 
-PATIENCE = 30
+PATIENCE = 60
 WHO = "query Who { viewer { ownerId } }"
 MAKE = 'mutation Make { createConversation(input: {title: "Tea"}) { conversation { id } } }'
 LIST = "subscription { conversationChanged { conversation { title } } }"
@@ -82,6 +84,13 @@ class Line:
                     await self._connection.recv()
             except ConnectionClosed:
                 return self._connection.close_code, self._connection.close_reason
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow a run is, no socket is pinged or closed for being slow."""
+    times = SocketTimes(initialise=600, ping=600, silent=600)
+    monkeypatch.setattr(socket_keeper, "SocketTimes", lambda: times)
 
 
 @pytest.fixture
@@ -181,11 +190,23 @@ async def test_a_socket_ends_when_its_key_is_revoked(served: Served) -> None:
         assert (await kept.ask(WHO))["type"] == "next"
 
 
-async def test_a_socket_ends_when_its_key_expires(served: Served) -> None:
+class Later(datetime):
+    """The clock of two hours later."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + timedelta(hours=2)
+
+
+async def test_a_socket_ends_when_its_key_expires(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     service = KeyService(served.store)
-    made = await service.create("ana", "short", ["read"], timedelta(seconds=1))
+    made = await service.create("ana", "short", ["read"], timedelta(hours=1))
     async with served.line() as line:
         await line.greet({"authorization": f"Bearer {made.reveal()}"})
+        assert (await line.ask(WHO))["type"] == "next"
+        monkeypatch.setattr(sockets, "datetime", Later)
         assert await line.closed() == (4403, "The key or token has expired")
 
 

@@ -31,10 +31,13 @@ class Line:
         await self._connection.send(raw)
 
     async def receive(self) -> Json:
-        """The next message."""
+        """The next message but for pings, which a server sends where it has heard nothing."""
         async with asyncio.timeout(PATIENCE):
-            message: Json = orjson.loads(await self._connection.recv())
-        return message
+            while True:
+                message: Json = orjson.loads(await self._connection.recv())
+                if message["type"] != "ping":
+                    return message
+                await self.send({"type": "pong"})
 
     async def closed(self) -> tuple[int | None, str | None]:
         """The code and the reason it is closed with; messages before that are passed over."""

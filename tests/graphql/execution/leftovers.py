@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Sequence
 MAKERS = (r"GraphQLCoreConverter\.from_resolver\.", r"Executor\.")
 """Of whose coroutines it is known: Strawberry's around a resolver, and graphql-core's own. One of
 ours that nobody awaits still warns."""
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 async def collected(work: Awaitable[Sequence[bytes]]) -> Sequence[bytes]:

@@ -57,9 +57,9 @@ async def test_a_task_under_a_driver_is_not_driven(loader: Loader[int, str]) -> 
 
     loader.turn.driven = True
     coroutine = resolver()
-    coroutine.send(None)
+    awaited = coroutine.send(None)
     loader.turn.driven = False
-    await asyncio.sleep(0.01)
+    await asyncio.wait([awaited])
     with pytest.raises(StopIteration) as done:
         coroutine.send(None)
     assert list(done.value.value) == ["1", "2"]
