@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import socket
@@ -22,11 +23,20 @@ START_SECONDS = 120.0
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody listens on, which is kept for a server of this process's.
+
+    On Linux a socket that is bound and does not listen keeps it from whoever is given any port,
+    clients too, and not from who names it, as often as he does.
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    port: int = held.getsockname()[1]
+    if sys.platform == "linux":
+        atexit.register(held.close)
+    else:
+        held.close()
+    return port
 
 
 class Server:
@@ -86,7 +96,7 @@ class Server:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=60)
 
 
 @asynccontextmanager
@@ -107,7 +117,7 @@ async def running_servers(
 
 async def graphql(server: Server, query: str, **variables: object) -> dict[str, object]:
     """The data of an operation over HTTP; raises where there are errors."""
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(
             f"{server.url}/graphql", json={"query": query, "variables": variables}
         )
