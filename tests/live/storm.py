@@ -82,8 +82,10 @@ async def follow(storm: Storm, transport: str, heard: Heard) -> None:
     run = TRANSPORTS[transport]
     while True:
         try:
-            # Lines are cut now and then even where no server dies.
-            async with asyncio.timeout(1 + storm.chance.random() * 6):
+            # Lines are cut now and then even where no server dies; not once it is over, for what
+            # is left to be heard may take a slow machine longer.
+            limit = None if storm.over else 1 + storm.chance.random() * 6
+            async with asyncio.timeout(limit):
                 await run(storm.any_server(), storm.conversation, heard)
         except BROKEN:
             storm.breaks[transport] += 1
@@ -108,7 +110,12 @@ async def break_now_and_then(storm: Storm, bus: RedisServer, every: float) -> No
         bus.kill()
         storm.breaks["bus down"] += 1
         await asyncio.sleep(every)
-        await asyncio.to_thread(bus.start)
+        starting = asyncio.create_task(asyncio.to_thread(bus.start))
+        try:
+            await asyncio.shield(starting)
+        finally:
+            # A thread goes on when it is cancelled, and whoever comes next starts the bus too.
+            await starting
 
 
 async def storm_over(
