@@ -290,8 +290,9 @@ async def test_who_is_too_slow_is_told_to_come_again(
     await eventually(lambda: services.live.followers)
     await services.messages.add(viewer, made.id, [message_draft("first")])
     seen = await begun
+    [feed] = services.live._feeds.values()
     await services.messages.add(viewer, made.id, turns(30))
-    await asyncio.sleep(0.3)
+    await eventually(lambda: feed.position == 32)
     with pytest.raises(LimitExceeded, match="Too slow"):
         await anext(slow)
     cursor = change_cursor(made.id, seen.record.revision)
