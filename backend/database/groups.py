@@ -48,7 +48,7 @@ class GroupWriter:
         self.sync_engine = engine
         self._patience = patience
         self._lock_patience = lock_patience
-        self._turn = asyncio.Lock()
+        self._turn = asyncio.Semaphore(1)
         self._group: Group | None = None
         self._connection: Connection | None = None
         self._thread: ThreadPoolExecutor | None = None

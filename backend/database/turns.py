@@ -7,8 +7,11 @@ import asyncio
 from sqlalchemy.exc import TimeoutError as QueueTimeoutError
 
 
-async def take_turn(door: asyncio.Lock | asyncio.Semaphore, seconds: float, what: str) -> None:
-    """Acquires it; raises what SQLAlchemy's pools raise when that takes longer."""
+async def take_turn(door: asyncio.Semaphore, seconds: float, what: str) -> None:
+    """Acquires it; raises what SQLAlchemy's pools raise when that takes longer.
+
+    It is no Lock, which says that it is not locked while it is handed on to another who waits.
+    """
     if not door.locked():
         await door.acquire()
         return

@@ -61,11 +61,15 @@ class SqliteBus(LocalBus):
         self.attend(False)
 
     async def _look(self) -> None:
-        connection = sqlite3.connect(self._path, isolation_level=None)
+        # Where another process holds the whole file, as while it repairs the log of one that was
+        # killed, this one neither waits in the event loop nor ends looking.
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=0)
         try:
             seen = None
             while True:
-                version = connection.execute("PRAGMA data_version").fetchone()[0]
+                version = seen
+                with suppress(sqlite3.OperationalError):
+                    version = connection.execute("PRAGMA data_version").fetchone()[0]
                 if version != seen:
                     seen = version
                     self.hint()

@@ -75,9 +75,15 @@ class KeyDoor:
 class Proofs:
     """Viewers by the token that proved them, for a moment. Tokens are kept as hashes alone."""
 
-    def __init__(self, door: Door, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        door: Door,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._door = door
         self._clock = clock
+        self._now = now
         self._seen: OrderedDict[bytes, tuple[Viewer, float]] = OrderedDict()
 
     async def viewer(self, token: str) -> Viewer:
@@ -90,7 +96,7 @@ class Proofs:
             self._seen[proof] = (viewer, self._clock())
             if len(self._seen) > PROOFS:
                 self._seen.popitem(last=False)
-        if viewer.expires_at is not None and viewer.expires_at <= datetime.now(UTC):
+        if viewer.expires_at is not None and viewer.expires_at <= self._now():
             raise Unauthenticated("The key or token has expired.")
         return viewer
 

@@ -45,6 +45,7 @@ async def bus_on(server: RedisServer) -> AsyncIterator[tuple[RedisBus, Ears]]:
     ears = Ears(bus)
     await bus.start()
     try:
+        await eventually(lambda: ears.hints)  # it hears; a start waits for that, but not for ever
         yield bus, ears
     finally:
         await bus.close()

@@ -66,11 +66,14 @@ async def test_a_refusal_is_not_kept() -> None:
 
 
 async def test_a_proof_ends_when_it_expires_however_new_it_is() -> None:
-    proofs = Proofs(CountingDoor(datetime.now(UTC) + timedelta(seconds=0.05)))
+    today = datetime.now(UTC)
+    door = CountingDoor(today + timedelta(seconds=1))
+    proofs = Proofs(door, now=lambda: today)
     await proofs.viewer("ana")
-    await asyncio.sleep(0.06)
+    today += timedelta(seconds=1)
     with pytest.raises(Unauthenticated, match="expired"):
         await proofs.viewer("ana")
+    assert door.seen == ["ana"]
 
 
 async def test_memory_is_bounded_and_holds_no_token() -> None:
@@ -115,7 +118,7 @@ async def test_connections_end_with_their_key(
 
     with watch.held(made[0].id, lambda: ended.append("first")), watch.held(made[1].id, end):
         await keys.revoke(made[1].id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await over.wait()
     assert set(ended) == {"second"}
     statements.clear()
@@ -126,7 +129,9 @@ async def test_connections_end_with_their_key(
 async def test_a_thousand_connections_cost_one_look(
     store: Store, keys: KeyService, watch: KeyWatch, statements: Statements
 ) -> None:
+    # It is revoked before anybody looks, so that the first look ends them.
     made = await keys.create("ana", "phone", ["read"])
+    await keys.revoke(made.id)
     ended: list[int] = []
     over = asyncio.Event()
 
@@ -138,13 +143,10 @@ async def test_a_thousand_connections_cost_one_look(
     for hold in holds:
         hold.__enter__()
     statements.clear()
-    await keys.revoke(made.id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await over.wait()
     assert len(ended) == 1000
-    # It looks on while the revocation is being committed, which may take its time.
-    looks = [each for each in statements.seen if each.sql.startswith("SELECT")]
-    assert 1 <= len(looks) < 1000
-    assert {each.parameters for each in looks} == {(made.id,)}
+    [look] = statements.seen
+    assert look.parameters == (made.id,)
     for hold in holds:
         hold.__exit__(None, None, None)

@@ -27,7 +27,6 @@ PATIENCE = 60.0
 async def test_killed_while_it_embeds(
     settings: Settings, viewer: Viewer, endpoint: EmbeddingServer, tmp_path: Path
 ) -> None:
-    endpoint.delay = 0.02
     texts = [f"number {n} of all" for n in range(MESSAGES)]
     async with embedding_services(settings, {}) as services:
         chat = await stored_conversation(services, viewer)
@@ -36,9 +35,12 @@ async def test_killed_while_it_embeds(
             await services.messages.add(viewer, chat.id, drafts)
     server = Server(settings.database_url, tmp_path / "log", **_environment(endpoint.settings()))
     for kill in range(KILLS):
+        # In the middle of a batch: the one in which so many are passed waits for its answer.
+        endpoint.answer((kill + 1) * 80)
         await server.start()
         await _asked(endpoint, (kill + 1) * 80)
         server.kill()
+    endpoint.answer(None)
     async with embedding_services(settings, endpoint.settings()) as services:
         embedded = await count_rows(services, "chunk_vectors")
         assert 0 < embedded < MESSAGES
@@ -53,9 +55,9 @@ async def test_killed_while_it_embeds(
 
 
 async def _asked(endpoint: EmbeddingServer, texts: int) -> None:
-    """Returns once it was asked for so many."""
+    """Returns once it was asked for more than so many."""
     async with asyncio.timeout(PATIENCE):
-        while sum(endpoint.asked.values()) < texts:  # noqa: ASYNC110 - a thread counts
+        while sum(endpoint.asked.values()) <= texts:  # noqa: ASYNC110 - a thread counts
             await asyncio.sleep(0.005)
 
 

@@ -163,8 +163,9 @@ async def test_a_lost_announcement_delays_and_loses_nothing(
     await eventually(lambda: services.live.followers)
     deaf = Services(Store(store.database))
     await deaf.messages.add(viewer, made.id, [message_draft("unannounced")])
-    [change] = await asyncio.wait_for(waiting, 2.0)
+    [change] = await waiting
     assert content_of(change) == "unannounced"
+    assert POLL_SECONDS < 2
 
 
 async def test_the_list_is_followed_as_a_whole(services: Services, viewer: Viewer) -> None:
@@ -256,7 +257,7 @@ async def test_those_who_only_wait_cost_no_connection_and_no_statement_each(
     services: Services, store: Store, viewer: Viewer, statements: Statements
 ) -> None:
     places = [await stored_conversation(services, viewer) for _ in range(20)]
-    polls: list[int] = []
+    clock = asyncio.get_running_loop().time
     for each in (1, 50):
         waiting = [
             asyncio.create_task(first(services.live.conversation(viewer, place.id, None), 1))
@@ -266,8 +267,10 @@ async def test_those_who_only_wait_cost_no_connection_and_no_statement_each(
         while services.live.followers < len(waiting):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         statements.clear()
+        begun = clock()
         await asyncio.sleep(2 * POLL_SECONDS + 0.5)
-        polls.append(statements.count)
+        # A look is two statements; one may be under way at the beginning, and one at the end.
+        assert statements.count <= 2 * ((clock() - begun) / POLL_SECONDS + 2)
         # A thousand are many more than there are connections, and there is one for who reads.
         async with store.read(viewer, snapshot=True) as unit:
             assert await unit.conversations.find(places[0].id)
@@ -275,8 +278,6 @@ async def test_those_who_only_wait_cost_no_connection_and_no_statement_each(
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         await eventually(lambda: services.live.followers == 0)
-    assert abs(polls[0] - polls[1]) <= 2  # as one more look may fall into the time
-    assert max(polls) < 10
 
 
 async def test_who_is_too_slow_is_told_to_come_again(
@@ -289,8 +290,9 @@ async def test_who_is_too_slow_is_told_to_come_again(
     await eventually(lambda: services.live.followers)
     await services.messages.add(viewer, made.id, [message_draft("first")])
     seen = await begun
+    [feed] = services.live._feeds.values()
     await services.messages.add(viewer, made.id, turns(30))
-    await asyncio.sleep(0.3)
+    await eventually(lambda: feed.position == 32)
     with pytest.raises(LimitExceeded, match="Too slow"):
         await anext(slow)
     cursor = change_cursor(made.id, seen.record.revision)

@@ -81,8 +81,9 @@ def dropped_after(server: PostgresqlServer) -> Iterator[PostgresqlDatabases]:
 
 
 def settings_for(url: str, **values: object) -> Settings:
-    """Settings for a database, whatever the developer's own .env says."""
-    return load_settings(env_file=None, database_url=url, **values)
+    """Settings for a database, whatever the developer's own .env says. On a machine that is slow
+    one waits for his turn longer than a client would."""
+    return load_settings(env_file=None, **{"database_url": url, "pool_timeout": 60.0, **values})
 
 
 def migrate_now(url: str) -> None:

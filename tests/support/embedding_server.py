@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,8 @@ Settings = dict[str, Any]
 
 class EmbeddingServer(ThreadingHTTPServer):
     """``asked`` counts the texts of answered and unanswered requests, ``keys`` are what they were
-    authorised by; how it answers can be set."""
+    authorised by; how it answers can be set. Once it was asked for more than ``most`` texts it lets
+    those who ask wait, until it may answer more of them."""
 
     daemon_threads = True
 
@@ -35,8 +35,8 @@ class EmbeddingServer(ThreadingHTTPServer):
         self.dimensions = 256
         self.down = False
         self.refused = ""
-        self.delay = 0.0
-        self.counting = threading.Lock()
+        self.counting = threading.Condition()
+        self._most: int | None = None
 
     @property
     def url(self) -> str:
@@ -51,6 +51,16 @@ class EmbeddingServer(ThreadingHTTPServer):
             "embedder_dimensions": 256,
             **more,
         }
+
+    def answer(self, most: int | None) -> None:
+        """How many texts it answers from the beginning; None for all."""
+        with self.counting:
+            self._most = most
+            self.counting.notify_all()
+
+    def may_answer(self) -> bool:
+        """Whether those who ask have an answer now."""
+        return self._most is None or self.asked.total() <= self._most
 
     def said(self, text: str) -> int:
         """How often it was given a passage that says this."""
@@ -76,7 +86,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.requests += 1
             self.server.keys.add(self.headers["Authorization"])
             self.server.asked.update(texts)
-        time.sleep(self.server.delay)
+            self.server.counting.wait_for(self.server.may_answer)
         if self.server.down:
             self._answer(503, {})
         elif self.server.refused and any(self.server.refused in each for each in texts):

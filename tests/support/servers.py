@@ -28,13 +28,16 @@ def port_for(user: object) -> int:
     """A port that nobody else is given as long as this object lives, and its server may listen on.
 
     Linux lets a second socket have an address where both ask to share it and the first one does not
-    listen; those who ask for any port are given others meanwhile.
+    listen; those who ask for any port are given others meanwhile. Elsewhere it is let go of.
     """
     held = socket.socket()
     held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     held.bind(("127.0.0.1", 0))
-    weakref.finalize(user, held.close)
     port: int = held.getsockname()[1]
+    if sys.platform == "linux":
+        weakref.finalize(user, held.close)
+    else:
+        held.close()
     return port
 
 
