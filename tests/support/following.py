@@ -8,7 +8,8 @@ from typing import Any
 
 from backend.services.followers import Change
 
-PATIENCE = 15.0
+PATIENCE = 60.0
+"""Seconds; what comes sooner is not waited for."""
 
 
 async def first(changes: AsyncGenerator[Change], count: int) -> list[Change]:

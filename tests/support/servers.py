@@ -19,6 +19,8 @@ from backend.config import PREFIX
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
 """A busy machine takes long to start several at once; what answers sooner is not waited for."""
+PATIENCE = 60.0
+"""Seconds that an answer, or an end, may take."""
 
 
 def free_port() -> int:
@@ -86,7 +88,7 @@ class Server:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(timeout=20)
+            self._process.wait(timeout=PATIENCE)
 
 
 @asynccontextmanager
@@ -107,7 +109,7 @@ async def running_servers(
 
 async def graphql(server: Server, query: str, **variables: object) -> dict[str, object]:
     """The data of an operation over HTTP; raises where there are errors."""
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with httpx.AsyncClient(timeout=PATIENCE) as client:
         answer = await client.post(
             f"{server.url}/graphql", json={"query": query, "variables": variables}
         )

@@ -14,7 +14,7 @@ from websockets.typing import Subprotocol
 
 from tests.support.servers import Server
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 PROTOCOL = "graphql-transport-ws"
 Json = dict[str, Any]
 
