@@ -78,8 +78,9 @@ class Stream:
         return Event(fields["event"], fields["id"], data)
 
     async def _frame(self) -> str | None:
-        while (piece := await self._piece()) == ":":
-            pass
+        async with asyncio.timeout(PATIENCE):
+            while (piece := await self._piece()) == ":":
+                pass
         return piece
 
     async def _piece(self) -> str | None:
