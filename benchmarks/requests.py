@@ -77,7 +77,7 @@ def server(
         yield port, process.pid
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
