@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from pathlib import Path
 from backend.config import load_settings
 from benchmarks.load import measure, peak_megabytes, request, settled
 from benchmarks.seed import conversation_id, seed
+from tests.support.servers import free_port
 
 ROOT = Path(__file__).parent.parent
 INBOX = """query Inbox { conversations(first: 20) { edges { cursor node { id title lastMessageAt
@@ -59,9 +59,7 @@ def server(
     database_url: str, command: Sequence[str] = ("app.py",), **given: str
 ) -> Iterator[tuple[int, int]]:
     """A running server: its port and its process id. ``given`` are settings."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         "CONVERSA_DATABASE_URL": database_url,

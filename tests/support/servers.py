@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,12 +24,28 @@ PATIENCE = 60.0
 """Seconds that an answer, or an end, may take."""
 
 
+FIRST_PORT, LAST_PORT = 20_000, 30_000
+"""Below those that systems give to whoever asks for any, so that no client has one meanwhile."""
+_guards: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody listens on, and that nobody else is given as long as this process lives.
+
+    It is even; who holds the odd one above it has it.
+    """
+    while True:
+        port = random.randrange(FIRST_PORT, LAST_PORT, 2)
+        guard = socket.socket()
+        try:
+            guard.bind(("127.0.0.1", port + 1))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            guard.close()
+        else:
+            _guards.append(guard)
+            return port
 
 
 class Server:
