@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -43,6 +43,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.hung_up = asyncio.Event()
+        self.takes_more = asyncio.Event()
         self._sent: asyncio.Queue[AsgiMessage] = asyncio.Queue()
         self._text = ""
 
@@ -52,6 +53,8 @@ class Stream:
 
     async def send(self, message: AsgiMessage) -> None:
         self._sent.put_nowait(message)
+        if message["type"] == "http.response.body":
+            await self.takes_more.wait()
 
     async def start(self) -> AsgiMessage:
         return await asyncio.wait_for(self._sent.get(), PATIENCE)
@@ -96,9 +99,17 @@ class Stream:
 
 @asynccontextmanager
 async def following(
-    app: FastAPI, viewer: Viewer, chat: Json, *, after: str = "", last: str = ""
+    app: FastAPI,
+    viewer: Viewer,
+    chat: Json,
+    *,
+    after: str = "",
+    last: str = "",
+    takes_more: bool = True,
 ) -> AsyncGenerator[Stream]:
     stream = Stream()
+    if takes_more:
+        stream.takes_more.set()
     scope = {
         "type": "http",
         "method": "GET",
@@ -114,6 +125,7 @@ async def following(
         assert dict(start["headers"])[b"content-type"].startswith(b"text/event-stream")
         yield stream
     finally:
+        stream.takes_more.set()
         stream.hung_up.set()
         await asyncio.wait_for(task, PATIENCE)
 
@@ -174,6 +186,18 @@ async def test_a_message_that_is_written_is_told_piece_by_piece(
     assert told[3].data["content"] == "Lemon tea"
 
 
+async def test_what_happens_once_the_headers_are_there_is_told(
+    app: FastAPI, client: Client, viewer: Viewer
+) -> None:
+    chat = await client.chat(title="Tea")
+    await client.message(chat, "before")
+    async with following(app, viewer, chat, takes_more=False) as stream:
+        await client.message(chat, "one")
+        stream.takes_more.set()
+        [one] = await stream.events(1)
+    assert one.data["content"] == "one"
+
+
 @pytest.mark.parametrize("way", ["after", "last"])
 async def test_a_cut_stream_is_resumed_by_its_cursor(
     app: FastAPI, client: Client, viewer: Viewer, way: str
@@ -184,7 +208,7 @@ async def test_a_cut_stream_is_resumed_by_its_cursor(
         [one] = await stream.events(1)
     await client.message(chat, "two")
     # What connects again by itself repeats its first address: the header is newer.
-    places = {"after": beginning(chat) if way == "last" else one.cursor}
+    places: dict[str, Any] = {"after": beginning(chat) if way == "last" else one.cursor}
     if way == "last":
         places["last"] = one.cursor
     async with following(app, viewer, chat, **places) as stream:
