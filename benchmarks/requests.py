@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,9 +59,24 @@ def server(
     database_url: str, command: Sequence[str] = ("app.py",), **given: str
 ) -> Iterator[tuple[int, int]]:
     """A running server: its port and its process id. ``given`` are settings."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with _held_port() as port, _serving(port, database_url, command, given) as process:
+        _wait(port, process)
+        yield port, process.pid
+
+
+@contextmanager
+def _held_port() -> Iterator[int]:
+    """A port that nobody else is given meanwhile: it is bound, does not listen, and may be shared."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+@contextmanager
+def _serving(
+    port: int, database_url: str, command: Sequence[str], given: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
         "CONVERSA_DATABASE_URL": database_url,
@@ -73,11 +88,10 @@ def server(
         [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
     )
     try:
-        _wait(port, process)
-        yield port, process.pid
+        yield process
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

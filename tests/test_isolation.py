@@ -50,7 +50,12 @@ def other_settings(databases: Databases) -> Settings:
 @pytest.fixture
 async def worlds(settings: Settings, other_settings: Settings) -> AsyncIterator[Worlds]:
     """The world with Ana's chats, and the one without. Her cursors are known in both."""
-    async with world(settings) as full, world(other_settings) as bare:
+    # However long it takes, nobody closes the message that Ana has not finished.
+    patient = {"stream_idle_seconds": 86_400.0}
+    async with (
+        world(settings.model_copy(update=patient)) as full,
+        world(other_settings.model_copy(update=patient)) as bare,
+    ):
         cursors = await settle_ana(full.ana)
         # The others wait, so that both halves of her index are there.
         await into_a_segment(full, "ana", 2)

@@ -25,8 +25,9 @@ from tests.isolation.worlds import World, settle_ana, world
 from tests.support.embedding_server import embedding_server
 
 ROOT = Path(__file__).parents[1]
-ANA, BRUNO = 7_000_001, 7_000_002
-"""Numbers that no count and no revision of a test comes near."""
+ANA, BRUNO = 7_000_000_000_001, 7_000_000_000_002
+"""Numbers that no count and no revision of a test comes near, with more digits than any part of an
+id that is drawn."""
 
 # What is done for the process or before anybody is known. Everything else is somebody's.
 OF_NOBODY = {

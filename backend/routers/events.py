@@ -90,15 +90,17 @@ async def follow_chat(
     """Everything that happens in it, once and in order: first what came after the cursor, then
     what comes."""
     settings: Settings = request.app.state.settings
-    place = last_event_id or after
-    if await services.live.is_over(viewer, chat_id, place):
+    # Where it begins is known before the answer does: what is written once the client sees that it
+    # is let in is told to it.
+    place = await services.live.beginning(viewer, chat_id, last_event_id or after)
+    if place is None:
         return Response(status_code=204)
     frames = _frames(services, viewer, chat_id, place)
     return EventStream(frames, caller_of(request.scope), settings)
 
 
 async def _frames(
-    services: Services, viewer: Viewer, chat_id: str, after: str | None
+    services: Services, viewer: Viewer, chat_id: str, after: str
 ) -> AsyncGenerator[bytes, None]:
     async with aclosing(services.live.conversation(viewer, chat_id, after)) as changes:
         async for change in changes:

@@ -86,15 +86,20 @@ class LiveService:
                 if change.record.kind == "gone":
                     return
 
-    async def is_over(self, viewer: Viewer, conversation_id: str, after: str | None) -> bool:
-        """Whether nothing can follow a cursor: the conversation is deleted, and that was told.
+    async def beginning(
+        self, viewer: Viewer, conversation_id: str, after: str | None
+    ) -> str | None:
+        """The cursor to follow from: the given one, or where the conversation stands now. None
+        where nothing can follow: it is deleted, and that was told.
 
         Raises NotFound, or Invalid for what is no cursor.
         """
         wanted = conversation_cursor_revision(conversation_id, after)
         async with self._store.read(viewer) as unit:
             current, deleted = await _standing(unit, conversation_id, wanted)
-        return deleted and wanted == current
+        if deleted and wanted == current:
+            return None
+        return change_cursor(conversation_id, current) if after is None else after
 
     async def page(
         self, viewer: Viewer, conversation_id: str, after: str | None, limit: int

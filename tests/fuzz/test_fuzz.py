@@ -17,7 +17,7 @@ from tests.fuzz.world import running_world
 EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 
 
-@pytest.mark.timeout(120 + EXAMPLES)
+@pytest.mark.timeout(240 + EXAMPLES)
 @pytest.mark.parametrize("name", TARGETS)
 def test_nothing_strange_breaks_it(name: str, settings: Settings) -> None:
     target = TARGETS[name]

@@ -30,6 +30,11 @@ SOCKET = {
 }
 
 
+TOLD = ("connection_ack", "ping", "pong", "next", "error", "complete")
+CLOSED = (1013, 4400, 4401, 4403, 4408, 4409, 4429)
+"""What a socket may be told, and closed with: where the machine pauses, also for saying nothing."""
+
+
 class Alarm(logging.Handler):
     """Keeps what is logged of things that nobody expected."""
 
@@ -65,12 +70,9 @@ class World:
             await self._app(dict(SOCKET), client.receive, client.send)
         for text in client.heard:
             message = orjson.loads(text)
-            assert message["type"] in ("connection_ack", "pong", "next", "error", "complete")
+            assert message["type"] in TOLD
             assert '"INTERNAL"' not in text, (frames, text)
-        assert client.code is None or client.code in (1013, 4400, 4401, 4403, 4409, 4429), (
-            frames,
-            client.code,
-        )
+        assert client.code is None or client.code in CLOSED, (frames, client.code)
         self.check_quiet()
 
     def check_quiet(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,8 @@ import orjson
 from starlette.applications import Starlette
 from starlette.types import Message
 
+from backend.services.feeds import Feed
+from backend.services.live import FeedKey
 from tests.support.following import eventually
 
 MARK = "the end of what is followed"
@@ -69,13 +71,19 @@ async def _listening(
     before = len(feeds)
     serving = asyncio.create_task(app(scope, heard.receive, heard.send))
     serving.add_done_callback(lambda _: heard.end())
-    await eventually(lambda: heard.is_over or len(feeds) > before)
+    # What was missed shows the conversation as it is when it is read: before anybody writes to it.
+    await eventually(lambda: heard.is_over or (len(feeds) > before and not _somebody_reads(feeds)))
     try:
         yield heard
     finally:
         heard.gone.set()
         await serving
         await eventually(lambda: len(feeds) == before)
+
+
+def _somebody_reads(feeds: Mapping[FeedKey, Feed]) -> bool:
+    """Whether a follower is still being told what he missed."""
+    return any(follower.reading for feed in feeds.values() for follower in feed.followers)
 
 
 class _Heard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
@@ -43,7 +43,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.hung_up = asyncio.Event()
-        self.beats = 0
+        self.takes_more = asyncio.Event()
         self._sent: asyncio.Queue[AsgiMessage] = asyncio.Queue()
         self._text = ""
 
@@ -53,6 +53,8 @@ class Stream:
 
     async def send(self, message: AsgiMessage) -> None:
         self._sent.put_nowait(message)
+        if message["type"] == "http.response.body":
+            await self.takes_more.wait()
 
     async def start(self) -> AsgiMessage:
         return await asyncio.wait_for(self._sent.get(), PATIENCE)
@@ -60,6 +62,10 @@ class Stream:
     async def events(self, count: int) -> list[Event]:
         """The next so many events."""
         return [await self._next() for _ in range(count)]
+
+    async def silence(self, beats: int) -> None:
+        """Waits for so many signs of life after the first; fails where something else comes."""
+        assert [await self._piece() for _ in range(1 + beats)] == [":"] * (1 + beats)
 
     async def ended(self) -> bool:
         """Waits for the end; whether nothing else was sent before it."""
@@ -75,23 +81,35 @@ class Stream:
         return Event(fields["event"], fields["id"], data)
 
     async def _frame(self) -> str | None:
-        while True:
-            while "\n\n" in self._text:
-                frame, self._text = self._text.split("\n\n", 1)
-                if frame != ":":
-                    return frame
-                self.beats += 1
+        async with asyncio.timeout(PATIENCE):
+            while (piece := await self._piece()) == ":":
+                pass
+        return piece
+
+    async def _piece(self) -> str | None:
+        """The next event or sign of life; None at the end."""
+        while "\n\n" not in self._text:
             message = await asyncio.wait_for(self._sent.get(), PATIENCE)
             self._text += message["body"].decode()
             if not message["more_body"] and not self._text:
                 return None
+        piece, self._text = self._text.split("\n\n", 1)
+        return piece
 
 
 @asynccontextmanager
 async def following(
-    app: FastAPI, viewer: Viewer, chat: Json, *, after: str = "", last: str = ""
+    app: FastAPI,
+    viewer: Viewer,
+    chat: Json,
+    *,
+    after: str = "",
+    last: str = "",
+    takes_more: bool = True,
 ) -> AsyncGenerator[Stream]:
     stream = Stream()
+    if takes_more:
+        stream.takes_more.set()
     scope = {
         "type": "http",
         "method": "GET",
@@ -107,6 +125,7 @@ async def following(
         assert dict(start["headers"])[b"content-type"].startswith(b"text/event-stream")
         yield stream
     finally:
+        stream.takes_more.set()
         stream.hung_up.set()
         await asyncio.wait_for(task, PATIENCE)
 
@@ -148,11 +167,14 @@ async def test_a_message_that_is_written_is_told_piece_by_piece(
     place = f"/api/chats/{chat['id']}/messages"
     async with following(app, viewer, chat, after=beginning(chat)) as stream:
         begun = (await client.post(f"{place}/start", json={})).json()
+        # Who comes later is told a piece less and a text more, so each is heard before the next.
+        told = await stream.events(1)
         for offset, text in ((0, "Lemon "), (6, "tea")):
             body = {"offset": offset, "text": text}
             await client.post(f"{place}/{begun['id']}/append", json=body)
+            told += await stream.events(1)
         await client.post(f"{place}/{begun['id']}/finish", json={})
-        told = await stream.events(4)
+        told += await stream.events(1)
     assert [each.name for each in told] == [
         "message_added", "message_delta", "message_delta", "message_updated"
     ]  # fmt: skip
@@ -162,6 +184,18 @@ async def test_a_message_that_is_written_is_told_piece_by_piece(
         {"message_id": begun["id"], "offset": 6, "text": "tea"},
     ]
     assert told[3].data["content"] == "Lemon tea"
+
+
+async def test_what_happens_once_the_headers_are_there_is_told(
+    app: FastAPI, client: Client, viewer: Viewer
+) -> None:
+    chat = await client.chat(title="Tea")
+    await client.message(chat, "before")
+    async with following(app, viewer, chat, takes_more=False) as stream:
+        await client.message(chat, "one")
+        stream.takes_more.set()
+        [one] = await stream.events(1)
+    assert one.data["content"] == "one"
 
 
 @pytest.mark.parametrize("way", ["after", "last"])
@@ -174,7 +208,7 @@ async def test_a_cut_stream_is_resumed_by_its_cursor(
         [one] = await stream.events(1)
     await client.message(chat, "two")
     # What connects again by itself repeats its first address: the header is newer.
-    places = {"after": beginning(chat) if way == "last" else one.cursor}
+    places: dict[str, Any] = {"after": beginning(chat) if way == "last" else one.cursor}
     if way == "last":
         places["last"] = one.cursor
     async with following(app, viewer, chat, **places) as stream:
@@ -209,10 +243,9 @@ async def test_a_silent_stream_shows_that_it_lives(
     quick = settings_for(settings.database_url, keep_alive=0.01)
     chat = await client.chat(title="Tea")
     async with following(make_app(quick, services), viewer, chat, after=beginning(chat)) as stream:
-        await asyncio.sleep(0.1)
+        await stream.silence(2)
         await client.message(chat, "one")
         await stream.events(1)
-        assert stream.beats >= 2
 
 
 async def test_a_stream_ends_with_its_time(

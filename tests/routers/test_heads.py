@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from backend.routers import rest
 from backend.security.viewer import Viewer
 from tests.routers.support import Client, seen_by
+from tests.support.following import PATIENCE
 
 TOLD = ("content-type", "content-length", "etag", "link", "content-disposition", "cache-control")
 
@@ -71,7 +72,7 @@ async def test_a_stream_ends_with_its_headers(client: Client, app: FastAPI, view
         "scheme": "http",
         "server": ("localhost", 80),
     }
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await seen_by(viewer, app)(scope, receive, send)
     assert [each["type"] for each in sent] == ["http.response.start", "http.response.body"]
     assert sent[0]["status"] == 200

@@ -22,6 +22,7 @@ from backend.routers import later, rest
 from backend.routers.later import Later
 from backend.services.container import Services
 from tests.support.apps import URL, ask, client_of, running_app
+from tests.support.following import PATIENCE
 
 COMPLETES = "get_dependant"
 """The framework's function that looks at the parameters of a route."""
@@ -80,13 +81,13 @@ async def test_it_is_made_once_and_others_are_answered_meanwhile(services: Servi
         nonlocal times
         times += 1
         begun.set()
-        finish.wait(10)
+        finish.wait(PATIENCE)
         return PlainTextResponse("made")
 
     async with behind(services, make) as client:
         asked = [asyncio.create_task(client.get(f"/{number}")) for number in range(3)]
         # The loop goes on while a thread makes it.
-        await asyncio.wait_for(asyncio.to_thread(begun.wait), 10)
+        await asyncio.wait_for(asyncio.to_thread(begun.wait), PATIENCE)
         assert not any(each.done() for each in asked)
         finish.set()
         assert [answer.text for answer in await asyncio.gather(*asked)] == ["made"] * 3

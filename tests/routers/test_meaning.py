@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import httpx
+import pytest
 
 from backend.config import Settings
+from backend.services import embedders
 from tests.support.apps import Json, ask, client_of, running_app
 from tests.support.embedding_server import embedding_server
 
@@ -24,7 +26,10 @@ async def embedded(client: httpx.AsyncClient) -> Json:
             await asyncio.sleep(0.05)
 
 
-async def test_what_is_written_is_found_by_its_meaning(settings: Settings) -> None:
+async def test_what_is_written_is_found_by_its_meaning(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedders, "QUERY_SECONDS", PATIENCE)
     with embedding_server() as endpoint:
         chosen = settings.model_copy(update=endpoint.settings())
         async with running_app(chosen) as app, client_of(app) as client:

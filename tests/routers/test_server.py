@@ -17,36 +17,48 @@ from backend.config import Settings
 from backend.security.viewer import Viewer
 from backend.services.container import Services
 from tests.routers.support import make_app, seen_by
+from tests.support.following import PATIENCE, eventually
 
 CHATS = 400
 TEXT = "Which tea goes with lemon cake? " * 100
+KEPT_SECONDS = 600
+"""How long a connection is kept on which nothing is said: no pause of the machine ends it."""
 
 
 @asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[str]:
-    """The application behind a port of its own; gives its address."""
-    config = uvicorn.Config(app, log_level="warning", ws="none", lifespan="off")
+async def served(app: ASGIApp) -> AsyncIterator[tuple[uvicorn.Server, str]]:
+    """The application behind a port of its own, and its address."""
+    config = uvicorn.Config(
+        app, log_level="warning", ws="none", lifespan="off", timeout_keep_alive=KEPT_SECONDS
+    )
     server = uvicorn.Server(config)
     # It listens already, so that the first request waits instead of being refused.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         task = asyncio.create_task(server.serve([listening]))
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield server, f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True
             await task
 
 
 @pytest.fixture
-async def address(settings: Settings, services: Services, viewer: Viewer) -> AsyncIterator[str]:
+async def running(
+    settings: Settings, services: Services, viewer: Viewer
+) -> AsyncIterator[tuple[uvicorn.Server, str]]:
     small = settings.model_copy(update={"upload_megabytes": 2})
-    async with served(seen_by(viewer, make_app(small, services))) as address:
-        yield address
+    async with served(seen_by(viewer, make_app(small, services))) as running:
+        yield running
+
+
+@pytest.fixture
+def address(running: tuple[uvicorn.Server, str]) -> str:
+    return running[1]
 
 
 @pytest.fixture
 async def client(address: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=address) as client:
+    async with httpx.AsyncClient(base_url=address, timeout=PATIENCE) as client:
         yield client
 
 
@@ -113,8 +125,11 @@ async def test_a_client_that_keeps_sending_still_gets_the_refusal(
 
 
 async def test_a_client_that_hangs_up_leaves_nothing_behind(
-    client: httpx.AsyncClient, address: str, caplog: pytest.LogCaptureFixture
+    client: httpx.AsyncClient,
+    running: tuple[uvicorn.Server, str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    server, address = running
     host, port = address.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(
@@ -122,8 +137,10 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(
         b'Content-Length: 1000\r\n\r\n[{"title": "half'
     )
     await writer.drain()
+    await eventually(lambda: server.server_state.tasks)
     writer.close()
     await writer.wait_closed()
+    await eventually(lambda: not server.server_state.tasks)
     assert (await client.get("/api/chats")).json()["items"] == []
     assert caplog.records == []
 

@@ -25,9 +25,14 @@ from tests.security.issuing import (
 )
 
 
+def keys_of(issuer: Issuer, clock: Clock) -> KeySet:
+    """What he publishes, however slowly he answers."""
+    return KeySet(issuer.url, timeout=60, clock=clock)
+
+
 async def test_a_rotated_key_is_found_and_a_withdrawn_one_refused(issuer: Issuer) -> None:
     clock = Clock()
-    keys = KeySet(issuer.url, clock=clock)
+    keys = keys_of(issuer, clock)
     checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), keys)
     await checked.verify(token("k1"))
 
@@ -40,7 +45,7 @@ async def test_a_rotated_key_is_found_and_a_withdrawn_one_refused(issuer: Issuer
 
 
 async def test_unknown_keys_do_not_make_the_issuer_a_target(issuer: Issuer) -> None:
-    checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), KeySet(issuer.url, clock=Clock()))
+    checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), keys_of(issuer, Clock()))
     await checked.verify(token("k1"))
 
     for number in range(20):
@@ -52,7 +57,7 @@ async def test_unknown_keys_do_not_make_the_issuer_a_target(issuer: Issuer) -> N
 
 async def test_keys_are_read_again_when_they_are_old(issuer: Issuer) -> None:
     clock = Clock()
-    checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), KeySet(issuer.url, clock=clock))
+    checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), keys_of(issuer, clock))
     for _ in range(5):
         await checked.verify(token("k1"))
     assert issuer.requests == 1
@@ -65,7 +70,7 @@ async def test_keys_are_read_again_when_they_are_old(issuer: Issuer) -> None:
 
 async def test_known_keys_outlive_an_issuer_that_is_down(issuer: Issuer) -> None:
     clock = Clock()
-    checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), KeySet(issuer.url, clock=clock))
+    checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), keys_of(issuer, clock))
     await checked.verify(token("k1"))
 
     issuer.status = 500
@@ -77,7 +82,7 @@ async def test_known_keys_outlive_an_issuer_that_is_down(issuer: Issuer) -> None
 async def test_without_any_keys_nobody_is_judged(issuer: Issuer) -> None:
     issuer.status = 500
     clock = Clock()
-    checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), KeySet(issuer.url, clock=clock))
+    checked = JwtVerifier(JwtSettings(ISSUER, AUDIENCE), keys_of(issuer, clock))
     for _ in range(3):
         with pytest.raises(KeysUnavailable, match="cannot be read"):
             await checked.verify(token("k1"))

@@ -20,6 +20,9 @@ from tests.security.issuing import (
     verifier,
 )
 
+YEAR = 31_536_000
+"""Seconds; parameters are made as tests are collected, which may be long before they run."""
+
 
 async def test_a_good_token_names_its_owner_until_it_expires(jwks_file: Path) -> None:
     expiry = int(time.time()) + 600
@@ -44,8 +47,8 @@ async def test_every_family_of_algorithms_works(tmp_path: Path, algorithm: str) 
     ("changes", "reason"),
     [
         ({"exp": int(time.time()) - 60}, "expired"),
-        ({"nbf": int(time.time()) + 600}, "not valid yet"),
-        ({"iat": int(time.time()) + 600}, "not valid yet"),
+        ({"nbf": int(time.time()) + YEAR}, "not valid yet"),
+        ({"iat": int(time.time()) + YEAR}, "not valid yet"),
         ({"iss": "https://evil.example"}, "another issuer"),
         ({"aud": "another"}, "another service"),
         ({"aud": ["another", "third"]}, "another service"),
@@ -68,9 +71,9 @@ async def test_a_bad_claim_is_refused(
 
 
 async def test_clocks_may_differ_by_the_leeway(jwks_file: Path) -> None:
-    late = token(exp=int(time.time()) - 10)
+    late = token(exp=int(time.time()) - 1)
 
-    assert (await verifier(jwks_file, leeway=60).verify(late)).owner_id == "ann"
+    assert (await verifier(jwks_file, leeway=300).verify(late)).owner_id == "ann"
     with pytest.raises(Unauthenticated, match="expired"):
         await verifier(jwks_file, leeway=0).verify(late)
 

@@ -68,8 +68,13 @@ def code_of(answer: httpx.Response) -> str:
 
 @asynccontextmanager
 async def served_app(settings: Settings, **given: Any) -> AsyncGenerator[tuple[Starlette, str]]:
-    """The application behind a port of its own, with its address; ``given`` is for uvicorn."""
+    """The application behind a port of its own, with its address; ``given`` is for uvicorn.
+
+    A connection on which nothing is said is kept: no pause of the machine's makes it end just as
+    somebody asks again.
+    """
     app = create_app(settings)
+    given.setdefault("timeout_keep_alive", 600)
     config = uvicorn.Config(app, log_config=None, access_log=False, **given)
     server = uvicorn.Server(config)
     # It listens already, so that the first request waits instead of being refused.

@@ -9,6 +9,7 @@ from typing import Any
 from backend.services.followers import Change
 
 PATIENCE = 60.0
+"""Seconds; what comes sooner is not waited for."""
 
 
 async def first(changes: AsyncGenerator[Change], count: int) -> list[Change]:

@@ -17,6 +17,7 @@ import asyncpg
 from sqlalchemy import make_url
 
 TEMPLATE = "conversa_template"
+LEAVING_MS = 60_000
 # A running Popen complains when it is collected; the process ends by itself, after the tests.
 _started: list[subprocess.Popen[str]] = []
 
@@ -42,22 +43,25 @@ class PostgresqlServer:
 
     def drop(self, name: str) -> None:
         """Deletes a database, whoever is still connected."""
-        # Which gives them five seconds to go; a busy machine may take longer.
-        self._execute(
-            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
-            f"WHERE datname = '{name}'"
-        )
+        self._leave(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def make_template(self, migrate: Callable[[str], None]) -> None:
         """Makes the template that is cloned, by migrating an empty database."""
         self._execute(f"CREATE DATABASE {TEMPLATE}")
         migrate(self.url(TEMPLATE))
+        self._leave(TEMPLATE)
 
     def close(self) -> None:
         """Closes the connection; the server runs on for the others."""
         self._runner.run(self._connection.close())
         self._runner.close()
+
+    def _leave(self, name: str) -> None:
+        """Ends what is connected to a database, and waits until it has ended: to copy and to delete
+        one, the server waits five seconds for the others and gives up."""
+        ended = f"pg_terminate_backend(pid, {LEAVING_MS})"
+        self._execute(f"SELECT {ended} FROM pg_stat_activity WHERE datname = '{name}'")
 
     def _execute(self, sql: str) -> None:
         self._runner.run(self._connection.execute(sql))
