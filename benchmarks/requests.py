@@ -66,7 +66,7 @@ def server(
 
 @contextmanager
 def _held_port() -> Iterator[int]:
-    """A port that nobody else is given meanwhile: it is bound, does not listen, and may be shared."""
+    """A port that nobody else is given meanwhile: it is bound, and does not listen."""
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 0))

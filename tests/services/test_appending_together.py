@@ -297,6 +297,6 @@ async def test_a_write_that_is_done_is_gone(
             await asyncio.gather(*(say(services, viewer, known.id, str(n)) for n in range(8)))
             other = await stored_conversation(services, viewer)
             await say(services, viewer, other.id, "first")
-        assert [each for each in gc.get_objects() if isinstance(each, WriteUnit)] == []
+        assert [each for each in gc.get_objects() if type(each) is WriteUnit] == []
     finally:
         gc.enable()
