@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from strawberry.types.info import Info as StrawberryInfo
@@ -38,6 +39,8 @@ class Context:
         # The operation under way and its cost; None where nothing was checked before.
         self.admission: Admission | None = None
         self.turn = Turn()
+        # What a subscription calls once it is known where it begins.
+        self.begun: Callable[[], None] | None = None
         # Where a subscription's answers can be put at once, and what makes them.
         self.put: Put | None = None
         self.answers: Answers | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 
 from backend.errors import Invalid, NotFound
@@ -26,6 +26,7 @@ POLL_SECONDS = 1.5
 
 OWNER_LIST = ""
 FeedKey = tuple[int, str]
+Begun = Callable[[], None]
 
 
 def change_cursor(conversation_id: str, revision: int) -> str:
@@ -60,9 +61,11 @@ class LiveService:
         conversation_id: str,
         after: str | None,
         outlet: Outlet | None = None,
+        begun: Begun | None = None,
     ) -> AsyncGenerator[Change]:
         """Every change of a conversation after a cursor, or from now on; ends when it is deleted.
-        What could be put into ``outlet`` is not told again.
+        What could be put into ``outlet`` is not told again; ``begun`` is called once it is known
+        where "now" is.
 
         Raises NotFound, or Invalid for a cursor of something else.
         """
@@ -73,6 +76,8 @@ class LiveService:
         async with self._store.read(viewer) as unit:
             owner = unit.owner_id
             current, deleted = await _standing(unit, canonical, wanted)
+        if begun is not None:
+            begun()
         start, complaint = _honoured(wanted, current, after)
         read = self._conversation_reader(viewer, canonical)
         if complaint:
@@ -115,12 +120,19 @@ class LiveService:
         return [Change(record) for record in found]
 
     async def owner(
-        self, viewer: Viewer, after: str | None, outlet: Outlet | None = None
+        self,
+        viewer: Viewer,
+        after: str | None,
+        outlet: Outlet | None = None,
+        begun: Begun | None = None,
     ) -> AsyncGenerator[Change]:
-        """Every change of the viewer's list after a cursor, or from now on; raises Invalid."""
+        """Every change of the viewer's list after a cursor, or from now on; raises Invalid. The
+        rest is as for a conversation."""
         wanted = None if after is None else _decoded(after, OWNER_ORDER, int)[0]
         async with self._store.read(viewer) as unit:
             owner, current = unit.owner_id, await unit.changes.owner_revision()
+        if begun is not None:
+            begun()
         if owner < 0:
             owner = await self._store.owner_id(viewer)
         start, complaint = _honoured(wanted, current, after)

@@ -123,8 +123,10 @@ class Subscription:
             yield Tick(cursor=f"c{number}", number=number)
 
     @strawberry.subscription
-    async def silence(self) -> AsyncGenerator[str, None]:
+    async def silence(self, info: Info) -> AsyncGenerator[str, None]:
         PROBE.begun.set()
+        if info.context.begun is not None:
+            info.context.begun()
         try:
             await PROBE.release.wait()
             yield "at last"

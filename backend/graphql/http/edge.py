@@ -196,6 +196,7 @@ class GraphQLEdge:
             withdrawn=receive.is_ended,
         )
         try:
+            context.begun = stream.begun.set
             with caller.connected(receive.end):
                 results = self.operations.subscribe(admission, parameters, context)
                 await stream.run(results, receive)

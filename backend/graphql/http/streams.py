@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -100,7 +101,8 @@ class Stream:
 
     ``keep_alive``: a silent stream shows that it lives as often. ``patience``: a client that takes
     nothing for so long is given up. ``lifetime``: then it ends, and the client comes back.
-    ``withdrawn``: whether it was its receiving end that ended it.
+    ``withdrawn``: whether it was its receiving end that ended it. ``begun`` is to be set once it is
+    known where the results begin: what is written once the client sees that it is let in is told.
     """
 
     framing: Framing
@@ -109,20 +111,17 @@ class Stream:
     patience: float
     lifetime: float
     withdrawn: Callable[[], bool] = lambda: False
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    _open: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _spoke: bool = field(default=True, init=False)
 
     async def run(self, results: AsyncGenerator[Rendered, None], receive: Receive) -> None:
         """Sends the results until they end, the client hangs up, or the time is over."""
-        start = {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": list(self.framing.headers),
-        }
-        await self.send(start)
-        await self._write(self.framing.opening)
         pump = asyncio.create_task(self._pump(results))
-        attend = asyncio.create_task(self._attend(receive))
+        attend: asyncio.Task[None] | None = None
         try:
+            await self._begin()
+            attend = asyncio.create_task(self._attend(receive))
             done, _ = await asyncio.wait(
                 {pump, attend}, timeout=self.lifetime, return_when=asyncio.FIRST_COMPLETED
             )
@@ -136,6 +135,19 @@ class Stream:
         elif not done or self.withdrawn():
             await self._write(self.framing.expiry, more=False)
 
+    async def _begin(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.keep_alive):
+                await self.begun.wait()
+        start = {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": list(self.framing.headers),
+        }
+        await self.send(start)
+        await self._write(self.framing.opening)
+        self._open.set()
+
     async def _pump(self, results: AsyncGenerator[Rendered, None]) -> None:
         try:
             async for result in results:
@@ -146,8 +158,12 @@ class Stream:
             raise
         except Exception as error:
             await self._say(internal_error(error))
+        finally:
+            self.begun.set()
 
     async def _say(self, body: bytes, cursor: str | None = None) -> None:
+        self.begun.set()
+        await self._open.wait()
         self._spoke = True
         await self._write(self.framing.frame(body, cursor))
 

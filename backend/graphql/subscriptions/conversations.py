@@ -52,7 +52,9 @@ async def follow_list(info: Info, after: After = None) -> AsyncGenerator[Any, No
     """Every change of the viewer's list."""
     context = info.context
     outlet = context.outlet(ListEventView)
-    changes = context.services.live.owner(context.viewer, context.resume_after or after, outlet)
+    changes = context.services.live.owner(
+        context.viewer, context.resume_after or after, outlet, context.begun
+    )
     async with aclosing(changes):
         async for change in changes:
             yield ListEventView(change)
@@ -68,7 +70,11 @@ async def _events(
         return EventView(change, canonical) if only in ("", change.record.kind) else None
 
     changes = context.services.live.conversation(
-        context.viewer, conversation_id, context.resume_after or after, context.outlet(view)
+        context.viewer,
+        conversation_id,
+        context.resume_after or after,
+        context.outlet(view),
+        context.begun,
     )
     async with aclosing(changes):
         async for change in changes:
