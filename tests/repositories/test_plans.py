@@ -24,10 +24,16 @@ from backend.repositories.messages import MessageScope
 from backend.repositories.pages import Window
 from backend.repositories.store import ReadUnit, Store
 from backend.security.viewer import Viewer
+from backend.services.container import Services
 from backend.services.paging import OrderField, conversation_order
-from tests.support.conversations import conversation_values, message_values
+from tests.support.conversations import (
+    conversation_values,
+    message_values,
+    say,
+    stored_conversation,
+)
 from tests.support.databases import DIALECTS, dropped_after, settings_for
-from tests.support.plans import plan_of
+from tests.support.plans import plan_of, rows_read
 from tests.support.postgresql import PostgresqlServer
 from tests.support.statements import counted
 
@@ -230,18 +236,22 @@ async def test_references_are_checked_by_key_however_much_is_stored_at_once(
     assert 900 <= read <= 5 * 900
 
 
-async def rows_read(database: Database) -> int:
-    """How many rows PostgreSQL looked at so far, by the connection that writes."""
-    async with database.write() as connection:
-        await connection.execute(text("SELECT pg_stat_force_next_flush()"))
-    async with database.write() as connection:
-        found: int = await connection.scalar(
-            text(
-                "SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_user_tables "
-                "WHERE relname IN ('conversations', 'messages')"
-            )
-        )
-        return found
+async def test_an_append_reads_no_more_of_a_long_conversation(
+    on_postgresql: Settings, viewer: Viewer
+) -> None:
+    """Nor before the database has looked at what it holds, when all indexes are alike to it."""
+    database = Database(on_postgresql)
+    services = Services(Store(database))
+    made = await stored_conversation(services, viewer)
+    reads = []
+    for count in (10, 300, 10):
+        before = await rows_read(database)
+        for number in range(count):
+            await say(services, viewer, made.id, str(number))
+        reads.append(await rows_read(database) - before)
+    await database.close()
+    few, _, later = reads
+    assert 20 <= later <= few + 10
 
 
 async def costs_the_same(

@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.database.database import Database
@@ -34,6 +35,21 @@ async def plan_of(database: Database, statement: Statement) -> Plan:
         return _sqlite_plan(str(database.url.database), statement)
     async with database.read() as connection:
         return await _postgresql_plan(connection, statement)
+
+
+async def rows_read(database: Database) -> int:
+    """How many conversations and messages PostgreSQL looked at so far, by the connection that
+    writes."""
+    async with database.write() as connection:
+        await connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    async with database.write() as connection:
+        found: int = await connection.scalar(
+            text(
+                "SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_user_tables "
+                "WHERE relname IN ('conversations', 'messages')"
+            )
+        )
+        return found
 
 
 def _sqlite_plan(path: str, statement: Statement) -> Plan:
