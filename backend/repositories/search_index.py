@@ -6,10 +6,10 @@ the owner's. Terms are made and understood elsewhere: here they are text between
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, select, text, update
+from sqlalchemy import Select, and_, bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.models import Message, SearchChunk, SearchIndex, SearchPending
@@ -97,6 +97,11 @@ _RECOUNT = (
     )
     .values(term_count=bindparam("count"))
 )
+_THERE = select(SearchChunk.number).where(
+    SearchChunk.owner_id == bindparam("owner"),
+    SearchChunk.number.in_(bindparam("numbers", expanding=True)),
+)
+_UNLOCKED = _THERE.with_for_update(skip_locked=True, key_share=True)
 _CHUNKS_OF = """
 SELECT c.number, c.start_offset, c.end_offset, c.term_count,
        m.id, m.conversation_id, m.role, m.name, m.content
@@ -191,16 +196,27 @@ class SearchIndexRepository:
         rows = await self._connection.execute(chosen)
         return [StoredChunk(row[0], row[1], row[2], row[3], MessageText(*row[4:])) for row in rows]
 
-    async def recount(self, counts: Sequence[tuple[int, int]]) -> None:
-        """Gives chunks other lengths in terms."""
-        if counts:
-            await self._connection.execute(
-                _RECOUNT,
-                [
-                    {"owner": self._owner_id, "chunk": number, "count": count}
-                    for number, count in counts
-                ],
-            )
+    async def recount(self, counts: Mapping[int, int]) -> dict[int, int]:
+        """Gives chunks other lengths in terms, by their numbers; returns those of them that are
+        being deleted at this moment: whoever does so waits for the index that is held here."""
+        free = await self._numbers(_UNLOCKED, counts)
+        if free:
+            values = [
+                {"owner": self._owner_id, "chunk": number, "count": counts[number]}
+                for number in free
+            ]
+            await self._connection.execute(_RECOUNT, values)
+        there = await self._numbers(_THERE, counts.keys() - set(free))
+        return {number: counts[number] for number in there}
+
+    async def _numbers(self, chosen: Select[int], numbers: Collection[int]) -> list[int]:
+        """Those of the chunks that a statement chooses."""
+        found: list[int] = []
+        ordered = sorted(numbers)
+        for start in range(0, len(ordered), BATCH):
+            given_numbers = {"owner": self._owner_id, "numbers": ordered[start : start + BATCH]}
+            found += await self._connection.scalars(chosen, given_numbers)
+        return found
 
     async def analysed_by(self, version: int) -> None:
         """Says which analysis the index's terms are made by."""
