@@ -12,6 +12,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from backend.config import PREFIX, Settings
+from backend.database import closing
 from backend.database.database import Database
 from backend.repositories import rows
 from backend.repositories.store import Store
@@ -36,6 +37,9 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("conversa")
 for name in [name for name in os.environ if name.startswith(PREFIX)]:
     del os.environ[name]  # The tests say themselves what is set.
+# A connection that is not back by then is left to the garbage collector, which finds it in whatever
+# test is running by then. On a busy machine it may take long to come.
+closing.PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)
